@@ -1,0 +1,87 @@
+# Two interface targets carry the flags; every target of ours links them PRIVATE through the functions below.
+add_library(scangate_options INTERFACE)
+target_compile_features(scangate_options INTERFACE cxx_std_20)
+target_include_directories(scangate_options INTERFACE ${PROJECT_SOURCE_DIR})
+add_library(scangate_warnings INTERFACE)
+target_compile_options(scangate_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
+  -Wno-missing-field-initializers  # designated initialisers leave the rest at their defaults on purpose
+ )
+if(SCANGATE_WERROR)
+  target_compile_options(scangate_warnings INTERFACE -Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these inside its own headers when inlining std::string and std::vector (GCC bugs 105329, 105651).
+  target_compile_options(scangate_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-array-bounds)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_definitions(scangate_options INTERFACE _GLIBCXX_ASSERTIONS)
+  # -Og keeps tests of whole images fast enough; line tables are what a failing test needs.
+  target_compile_options(scangate_options INTERFACE -Og -g1)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(scangate_options INTERFACE -O2 -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+  target_compile_definitions(scangate_options INTERFACE _FORTIFY_SOURCE=2)
+  target_link_options(scangate_options INTERFACE -Wl,-z,relro,-z,now)
+endif()
+if(SCANGATE_SANITIZE)
+  target_compile_options(scangate_options INTERFACE -fsanitize=${SCANGATE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(scangate_options INTERFACE -fsanitize=${SCANGATE_SANITIZE})
+endif()
+if(SCANGATE_FUZZ)
+  target_compile_options(scangate_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+find_program(SCANGATE_CCACHE ccache)
+if(SCANGATE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SCANGATE_CCACHE})
+endif()
+
+# scangate_library(scan_inventory SOURCES a.cc b.cc DEPS base scan_model PRIVATE PkgConfig::GIT2)
+# DEPS are our targets by short name and become PUBLIC; PRIVATE are third-party targets that only this one may see.
+function(scangate_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE" ${ARGN})
+  add_library(scangate_${name} STATIC ${ARG_SOURCES})
+  add_library(scangate::${name} ALIAS scangate_${name})
+  target_link_libraries(scangate_${name} PRIVATE scangate_options scangate_warnings ${ARG_PRIVATE})
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(scangate_${name} PUBLIC scangate_${dep})
+  endforeach()
+endfunction()
+
+# scangate_test(scan_inventory SOURCES dpkg_test.cc DEPS scan_inventory [PRIVATE …] [LABELS …]): one GoogleTest program that links
+# the named targets alone, so a wrong arrow between rooms fails to link here. Runs as one ctest entry; its working directory is the
+# source folder of the test, so that data files are found by relative path.
+function(scangate_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;PRIVATE;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE scangate_options scangate_warnings GTest::gmock GTest::gtest_main ${ARG_PRIVATE})
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(${name}_test PRIVATE scangate_${dep})
+  endforeach()
+  target_compile_definitions(${name}_test PRIVATE SCANGATE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SCANGATE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "unit;${ARG_LABELS}")
+endfunction()
+
+# scangate_fuzz(dockerfile SOURCE dockerfile_fuzz.cc CORPUS corpus/dockerfile DEPS pipeline_build): a libFuzzer target under the fuzz
+# preset; in every other build the same entry point with a main that replays the corpus, as a ctest entry.
+function(scangate_fuzz name)
+  cmake_parse_arguments(ARG "" "SOURCE;CORPUS" "DEPS;PRIVATE" ${ARGN})
+  add_executable(fuzz_${name} ${ARG_SOURCE})
+  target_link_libraries(fuzz_${name} PRIVATE scangate_options scangate_warnings ${ARG_PRIVATE})
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(fuzz_${name} PRIVATE scangate_${dep})
+  endforeach()
+  if(SCANGATE_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/replay_corpus.cc)
+  endif()
+  add_test(NAME fuzz_${name} COMMAND fuzz_${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+  set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120 LABELS "unit;fuzz")
+endfunction()
