@@ -1,0 +1,70 @@
+#pragma once
+// HTTP as one seam; libcurl behind it. RFC 9110, 9112.
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/cancel.h"
+#include "base/error.h"
+
+namespace scangate {
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  // Body: either text, or a stream of exactly `body_size` bytes that can be opened again for a retry or a redirect.
+  std::string body;
+  std::function<Result<std::unique_ptr<ByteSource>>()> open_body;
+  std::uint64_t body_size = 0;
+  bool follow_redirects = false;  // Authorization is dropped when the host, scheme or port changes
+  bool plain_http = false;        // allow http:// (else https only)
+  bool verify_certificates = true;
+  std::filesystem::path ca_file;                    // in addition to the system's certificates
+  std::chrono::seconds stall_timeout{60};           // no bytes for this long: broken
+  std::optional<std::chrono::seconds> timeout;      // of the whole exchange
+  std::uint64_t max_reply_bytes = UINT64_MAX;       // more is an Error
+  std::function<void(std::uint64_t sent)> on_sent;  // progress of the body
+};
+
+struct HttpReply {
+  int status = 0;
+  std::vector<std::pair<std::string, std::string>> headers;    // names in lower case, in order
+  std::string url;                                             // after redirects
+  std::string header(std::string_view lower_case_name) const;  // the last one, empty when absent
+};
+
+class HttpTransport {
+ public:
+  virtual ~HttpTransport() = default;
+  // Sends once, no retry. `body` receives decoded bytes in order; its Error stops the transfer and is returned.
+  // Errors: Fault::remote (worth_retrying) for no answer or a broken stream; an HTTP 4xx/5xx is a reply, not an Error.
+  // Thread-safe.
+  virtual Result<HttpReply> send(const HttpRequest& request, ByteSink& body, const Cancel& cancel) = 0;
+};
+
+// libcurl: connections are kept and reused. Proxies as http_proxy, https_proxy, no_proxy of `environment` say
+// ("NAME=value" strings), and from nowhere else.
+std::shared_ptr<HttpTransport> make_curl_transport(const std::vector<std::string>& environment);
+
+// Initialises libcurl for the process; made in main before threads.
+class HttpLibrary {
+ public:
+  HttpLibrary();
+  ~HttpLibrary();
+  HttpLibrary(const HttpLibrary&) = delete;
+  HttpLibrary& operator=(const HttpLibrary&) = delete;
+};
+
+// Percent-encodes everything but RFC 3986 unreserved characters.
+std::string url_encode(std::string_view text);
+
+}  // namespace scangate

@@ -1,0 +1,32 @@
+#pragma once
+// Images in and out of the store by file: rootfs tar, docker-archive, OCI layout folder and archive.
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "pipeline/image/store.h"
+#include "scan/model/image.h"
+
+namespace scangate {
+
+struct Imported {
+  Digest manifest_digest;
+  std::vector<std::string> names;  // that the archive itself gives, complete references
+};
+
+// `source`: "rootfs.tar[.gz|.zst]" (a root file system), "docker-archive:FILE" (docker save), "oci:DIR[:TAG]" (OCI
+// image layout), "oci-archive:FILE". All digests verified. Index: the entry of `platform`. Does not tag.
+Result<Imported> import_image(Store& store, std::string_view source, const Platform& platform, const Cancel& cancel,
+                              Progress& progress);
+
+// `target`: "docker-archive:FILE", "oci:DIR[:TAG]" (added to an existing layout), "oci-archive:FILE". `name` goes into
+// the archive.
+Result<void> export_image(const Store& store, const Digest& manifest_digest, const std::string& name,
+                          std::string_view target, const Cancel& cancel, Progress& progress);
+
+// What the scan wants to know, from the stored config and manifest. Places and base border are the builder's to add.
+Result<ImageFacts> image_facts(const Store& store, const Digest& manifest_digest, const std::string& name);
+
+}  // namespace scangate

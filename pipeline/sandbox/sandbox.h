@@ -1,0 +1,76 @@
+#pragma once
+// Running a program in a root file system of its own: RUN steps, jobs, services. Behind the seam an OCI runtime (crun
+// or runc) with a bundle of ours, or bubblewrap. OCI runtime-spec v1.1.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/process.h"
+
+namespace scangate {
+
+enum class Network { host, none };
+
+struct SandboxMount {
+  std::filesystem::path source;  // on the host; a file or a folder. For a tmpfs: empty
+  std::string target;            // absolute path in the sandbox; must exist there (see Workspace::add_mount_point)
+  bool read_only = true;
+};
+
+struct SandboxLimits {  // applied where the host lets us; never an Error when it does not
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<double> cpus;
+  std::optional<std::uint64_t> processes;
+};
+
+struct SandboxSpec {
+  std::filesystem::path root;
+  bool root_read_only = false;
+  std::vector<std::string> argv;         // looked up on PATH of `environment` inside the root
+  std::vector<std::string> environment;  // complete
+  std::string directory = "/";
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;
+  std::string hostname = "scangate";
+  Network network = Network::host;
+  std::vector<SandboxMount> mounts;  // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
+  bool no_new_privileges = false;    // false: setuid programs work, as with docker
+  SandboxLimits limits;
+  std::optional<std::string> input;  // stdin; else stdin_fd or /dev/null
+  int stdin_fd = -1;
+  int stdout_fd = -1;  // -1: given to on_output
+  int stderr_fd = -1;
+};
+
+// Own pid, ipc, uts and mount namespaces always, docker's default capabilities and seccomp profile, masked /proc paths.
+// Thread-safe: several run() at once. When cancelled, or when the calling process is killed, every process of the
+// sandbox ends.
+class Sandbox {
+ public:
+  virtual ~Sandbox() = default;
+  // The program's exit code. Errors: Fault::host when the runtime fails; Fault::user when the program cannot be found
+  // or started in the root (the text names it as the runtime tells).
+  virtual Result<Exit> run(const SandboxSpec& spec, const Cancel& cancel, const ProcessRunner::OnOutput& on_output) = 0;
+  // One line: "runc 1.1.5 as root, network host, no cgroup limits (cgroup v1 hybrid)".
+  virtual const std::string& description() const = 0;
+};
+
+struct SandboxSettings {
+  std::string runtime = "auto";        // auto, crun, runc, bubblewrap
+  std::filesystem::path state_folder;  // bundles and runtime state, created when missing
+};
+
+// Tries what the host offers with a trial run of a static program where needed, cheapest first, and takes the first
+// that works. Errors: Fault::host naming what was tried and why each failed, with the remedy.
+Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, ProcessRunner& runner);
+
+// Paths that every sandbox mounts over: the root must have them as folders ("/proc", "/sys", "/dev").
+const std::vector<std::string>& sandbox_mount_points();
+
+}  // namespace scangate
