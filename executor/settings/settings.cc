@@ -1,0 +1,187 @@
+#include "executor/settings/settings.h"
+
+#include <functional>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "pipeline/ci/yaml.h"
+
+namespace scangate {
+namespace fs = std::filesystem;
+namespace {
+
+// A configuration file is written by hand; a megabyte is a mistake.
+constexpr std::size_t kMaxConfigFileBytes = 1U << 20U;
+
+using Handler = std::function<Result<void>(const ci::Value&)>;
+
+// Reads a map with exactly these keys.
+Result<void> read_map(const ci::Value& map, std::string_view what, const std::map<std::string, Handler>& handlers) {
+  if (!map.is_map()) return fail(ci::error_at(map.place, fmt::format("{} must be a map, found {}", what, map.kind_name())));
+  for (const auto& entry : map.entries) {
+    const auto handler = handlers.find(entry.key);
+    if (handler == handlers.end()) {
+      std::vector<std::string> known;
+      for (const auto& [key, unused] : handlers) known.push_back(key);
+      const auto near = nearest(entry.key, known);
+      return fail(ci::error_at(entry.key_place, fmt::format("unknown key '{}' in {}", entry.key, what))
+                      .remedy(near ? fmt::format("did you mean '{}'?", *near) : fmt::format("known keys: {}", fmt::join(known, ", "))));
+    }
+    SCANGATE_CHECK(handler->second(entry.value));
+  }
+  return {};
+}
+
+Handler text(std::string& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    if (!value.is_scalar() || value.text.empty()) return fail(ci::error_at(value.place, fmt::format("expected a text, found {}", value.kind_name())));
+    target = value.text;
+    return {};
+  };
+}
+
+Handler path(fs::path& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    if (!value.is_string() || !value.text.starts_with("/"))
+      return fail(ci::error_at(value.place, fmt::format("expected an absolute path, found '{}'", value.text)));
+    target = value.text;
+    return {};
+  };
+}
+
+Handler flag(bool& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    if (!value.is_bool()) return fail(ci::error_at(value.place, fmt::format("expected true or false, found {}", value.kind_name())));
+    target = value.is_true();
+    return {};
+  };
+}
+
+Handler number(int& target, int lowest, int highest) {
+  return [&target, lowest, highest](const ci::Value& value) -> Result<void> {
+    if (!value.is_integer() || value.text.size() > 6 || std::stoi(value.text) < lowest || std::stoi(value.text) > highest)
+      return fail(ci::error_at(value.place, fmt::format("expected a number from {} to {}, found '{}'", lowest, highest, value.text)));
+    target = std::stoi(value.text);
+    return {};
+  };
+}
+
+Handler texts(std::vector<std::string>& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    if (!value.is_list()) return fail(ci::error_at(value.place, fmt::format("expected a list, found {}", value.kind_name())));
+    target.clear();
+    for (const auto& item : value.items) {
+      if (!item.is_scalar()) return fail(ci::error_at(item.place, fmt::format("expected a text, found {}", item.kind_name())));
+      target.push_back(item.text);
+    }
+    return {};
+  };
+}
+
+template <class Enum>
+Handler one_of(Enum& target, std::map<std::string, Enum> choices) {
+  return [&target, choices = std::move(choices)](const ci::Value& value) -> Result<void> {
+    const auto found = choices.find(value.text);
+    if (found != choices.end()) {
+      target = found->second;
+      return {};
+    }
+    std::vector<std::string> known;
+    for (const auto& [name, unused] : choices) known.push_back(name);
+    return fail(ci::error_at(value.place, fmt::format("'{}' is not one of {}", value.text, fmt::join(known, ", "))));
+  };
+}
+
+Result<void> read_registry(const std::string& host, const ci::Value& value, RegistryHostSettings& settings) {
+  return read_map(value, fmt::format("registries '{}'", host),
+                  {{"mirrors", texts(settings.mirrors)},
+                   {"ca_file", path(settings.ca_file)},
+                   {"plain_http", flag(settings.plain_http)},
+                   {"verify_certificates", flag(settings.verify_certificates)}});
+}
+
+Result<void> read_registries(const ci::Value& value, RegistrySettings& registries) {
+  if (!value.is_map()) return fail(ci::error_at(value.place, fmt::format("registries must be a map of hosts, found {}", value.kind_name())));
+  for (const auto& entry : value.entries) SCANGATE_CHECK(read_registry(entry.key, entry.value, registries.hosts[entry.key]));
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> environment_value(const std::vector<std::string>& environment, std::string_view name) {
+  for (const auto& entry : environment)
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') return entry.substr(name.size() + 1);
+  return std::nullopt;
+}
+
+Result<Settings> parse_settings(std::string_view yaml, const std::string& place, Settings settings) {
+  ci::Budget budget;
+  SCANGATE_TRY(const auto documents, ci::read_yaml(yaml, place, budget));
+  if (documents.empty() || documents.front().is_null()) return settings;
+  if (documents.size() > 1) return fail(ci::error_at(documents[1].place, "a configuration file holds one document"));
+  fs::path policy;
+  const auto sandbox = [&](const ci::Value& value) { return read_map(value, "sandbox", {{"runtime", text(settings.runtime)}}); };
+  const auto transfer = [&](const ci::Value& value) {
+    return read_map(value, "transfer",
+                    {{"parallel_blobs", number(settings.registries.parallel_blobs, 1, 32)}, {"attempts", number(settings.registries.attempts, 1, 20)}});
+  };
+  SCANGATE_CHECK(read_map(documents.front(), "the configuration",
+                          {{"store", path(settings.store)},
+                           {"database", path(settings.database)},
+                           {"policy", path(policy)},
+                           {"shim", path(settings.shim)},
+                           {"enforce", one_of<Enforce>(settings.enforce, {{"strict", Enforce::strict}, {"observe", Enforce::observe}, {"off", Enforce::off}})},
+                           {"on_stop", one_of<OnStop>(settings.on_stop, {{"job", OnStop::job}, {"command", OnStop::command}})},
+                           {"sandbox", sandbox},
+                           {"transfer", transfer},
+                           {"registries", [&](const ci::Value& value) { return read_registries(value, settings.registries); }},
+                           {"tool_images", texts(settings.tool_images)},
+                           {"gate_services", texts(settings.gate_services)}}));
+  if (!policy.empty()) settings.policy = policy;
+  return settings;
+}
+
+Settings default_settings(bool as_root, const std::vector<std::string>& environment, const fs::path& program) {
+  Settings settings;
+  if (as_root) {
+    settings.store = "/var/lib/scangate";
+  } else if (const auto data = environment_value(environment, "XDG_DATA_HOME")) {
+    settings.store = fs::path(*data) / "scangate";
+  } else {
+    settings.store = fs::path(environment_value(environment, "HOME").value_or("/")) / ".local/share/scangate";
+  }
+  // Tool images: what they hold is a client for a daemon that is not here, or a builder whose work the gate does.
+  settings.tool_images = {"docker",  "docker:*", "gcr.io/kaniko-project/executor:*", "quay.io/buildah/stable", "quay.io/buildah/stable:*",
+                          "quay.io/podman/stable", "quay.io/podman/stable:*", "quay.io/skopeo/stable", "quay.io/skopeo/stable:*"};
+  settings.gate_services = {"docker:dind", "docker:*-dind", "docker:*dind*"};
+  // Beside the program in a build folder, under libexec when installed.
+  const fs::path folder = program.parent_path();
+  settings.shim = folder / "scangate-shim";
+  std::error_code ignored;
+  if (!fs::exists(settings.shim, ignored)) settings.shim = folder.parent_path() / "libexec/scangate/scangate-shim";
+  return settings;
+}
+
+Result<Settings> load_settings(const SettingsRequest& request, const std::vector<std::string>& environment, bool as_root, const fs::path& program) {
+  Settings settings = default_settings(as_root, environment, program);
+  const auto from_environment = [&](std::string_view name) -> std::optional<fs::path> {
+    const auto value = environment_value(environment, name);
+    return value && !value->empty() ? std::optional<fs::path>(*value) : std::nullopt;
+  };
+  auto file = request.config_file ? request.config_file : from_environment("SCANGATE_CONFIG");
+  std::error_code ignored;
+  if (!file && fs::exists("/etc/scangate/config.yaml", ignored)) file = "/etc/scangate/config.yaml";
+  if (file) {
+    SCANGATE_TRY(const std::string yaml, read_file(*file, kMaxConfigFileBytes));
+    SCANGATE_TRY(settings, parse_settings(yaml, file->string(), std::move(settings)));
+  }
+  const auto choose = [&](const std::optional<fs::path>& asked, std::string_view variable) { return asked ? asked : from_environment(variable); };
+  if (const auto store = choose(request.store, "SCANGATE_STORE")) settings.store = *store;
+  if (const auto database = choose(request.database, "SCANGATE_DB")) settings.database = *database;
+  if (const auto policy = choose(request.policy, "SCANGATE_POLICY")) settings.policy = *policy;
+  settings.store = fs::absolute(settings.store);
+  if (settings.database.empty()) settings.database = settings.store / "advisories.db";
+  return settings;
+}
+
+}  // namespace scangate

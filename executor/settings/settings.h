@@ -1,0 +1,62 @@
+#pragma once
+// The host's configuration: /etc/scangate/config.yaml, docs/configuration.md. Settings of a job or repository never end up here.
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "pipeline/registry/registry.h"
+
+namespace scangate {
+
+enum class Enforce {
+  strict,   // what the policy stops stays here
+  observe,  // everything is scanned and reported, nothing is stopped
+  off,      // nothing is scanned
+};
+
+enum class OnStop {
+  job,      // a stopped push fails the job, also when its script swallows the error
+  command,  // only the command fails
+};
+
+struct Settings {
+  std::filesystem::path store;
+  std::filesystem::path database;               // the advisory database
+  std::optional<std::filesystem::path> policy;  // absent: the built-in default policy
+  Enforce enforce = Enforce::strict;
+  OnStop on_stop = OnStop::job;
+  std::string runtime = "auto";                 // see SandboxSettings
+  RegistrySettings registries;
+  // Images (reference patterns, "docker:*") that are not pulled: the host's read-only tool root plus the shim takes their place.
+  std::vector<std::string> tool_images;
+  // Services that the gate itself stands in for.
+  std::vector<std::string> gate_services;
+  std::filesystem::path shim;  // the static program that is put into sandboxes
+};
+
+// Text of a configuration file over the given defaults. Errors: Fault::user with file:line:column and the nearest known key.
+Result<Settings> parse_settings(std::string_view yaml, const std::string& place, Settings defaults);
+
+// Where things are when nothing says otherwise: as root under /var/lib/scangate, else under $XDG_DATA_HOME/scangate or
+// ~/.local/share/scangate. `environment` holds "NAME=value" strings; `program` is the path of the running binary.
+Settings default_settings(bool as_root, const std::vector<std::string>& environment, const std::filesystem::path& program);
+
+struct SettingsRequest {
+  std::optional<std::filesystem::path> config_file;  // --config; else SCANGATE_CONFIG, else /etc/scangate/config.yaml when it exists
+  std::optional<std::filesystem::path> store;        // --store, SCANGATE_STORE
+  std::optional<std::filesystem::path> database;     // --db, SCANGATE_DB
+  std::optional<std::filesystem::path> policy;       // --policy, SCANGATE_POLICY
+};
+// Defaults, then the file, then the environment, then the request. The environment is the host's: callers inside a job's reach (the executor's
+// stages) pass it without anything a job can set.
+Result<Settings> load_settings(const SettingsRequest& request, const std::vector<std::string>& environment, bool as_root,
+                               const std::filesystem::path& program);
+
+// The value of a variable in "NAME=value" strings.
+std::optional<std::string> environment_value(const std::vector<std::string>& environment, std::string_view name);
+
+}  // namespace scangate

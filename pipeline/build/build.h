@@ -1,0 +1,88 @@
+#pragma once
+// From a Dockerfile and a context to an image in the store. https://docs.docker.com/reference/dockerfile/
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "pipeline/image/snapshot.h"
+#include "pipeline/image/store.h"
+#include "pipeline/registry/registry.h"
+#include "pipeline/sandbox/sandbox.h"
+#include "scan/model/image.h"
+
+namespace scangate {
+
+struct BuildRequest {
+  std::filesystem::path
+      context;  // a folder; opened once, everything below is resolved inside it and never follows a symlink out
+  std::string dockerfile = "";                 // relative to the context; empty: "Dockerfile"
+  std::optional<std::string> dockerfile_text;  // instead of a file (-f -)
+  std::string
+      dockerfile_name;  // how messages and reports call it: "examples/flask-app/Dockerfile"; empty: as `dockerfile`
+  std::string target;   // stage; empty: the last
+  std::map<std::string, std::string> build_args;
+  std::map<std::string, std::string> labels;
+  Platform platform = Platform::host();
+  bool pull = false;  // ask the registry for base images even when the store has them
+  bool no_cache = false;
+  Network network = Network::host;  // of RUN steps
+  std::string cache_namespace;      // one project's steps are never served to another
+  std::optional<TimePoint> source_date_epoch;
+  Compression compression = Compression::gzip;
+};
+
+// What the builder works with; all outlive the build.
+struct BuildHost {
+  std::shared_ptr<Store> store;
+  Snapshots* snapshots = nullptr;
+  Sandbox* sandbox = nullptr;
+  Registry* registry = nullptr;  // for base images
+  std::vector<std::string>
+      run_environment;  // proxies for RUN, from the host's settings; not part of keys nor of the image
+  std::filesystem::path ca_bundle = "/etc/ssl/certs/ca-certificates.crt";  // mounted into RUN steps when it exists
+};
+
+struct BuildWarning {
+  SourcePlace place;
+  std::string rule;  // BuildKit's names: "StageNameCasing"
+  std::string text;
+};
+
+struct BuiltImage {
+  Digest manifest_digest;
+  Digest config_digest;
+  ImageFacts facts;  // layers with place, stage and base border; config places filled; name empty
+  std::vector<BuildWarning> warnings;
+  std::size_t steps = 0;
+  std::size_t cached_steps = 0;
+  struct FailedStep {
+    std::string text;  // "Dockerfile:7:1: RUN make: exit code 2"
+    int exit_code = 1;
+  };
+  std::optional<FailedStep> failed_step;  // then there is no image and the digests mean nothing
+};
+
+struct BuildHooks {
+  // Called once a stage's base image is in the store, before its first RUN: the gate's chance to stop early. An Error
+  // ends the build.
+  std::function<Result<void>(const std::string& name, const Digest& manifest_digest)> on_base;
+};
+
+// Builds and leaves the image in the store, untagged. Several builds may run at once on one host. Each layer's
+// inventory is put into the store's cache table "inventory" under inventory_key(diffID) while it is written. Errors:
+// Fault::user with "Dockerfile:line:column: …" for the Dockerfile's and the context's faults; a RUN step that exits
+// non-zero is a BuiltImage with failed_step set, not an Error, so that the caller tells "the build failed" from "the
+// Dockerfile is wrong".
+Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& host, const BuildHooks& hooks,
+                               const Cancel& cancel, Progress& progress);
+
+// Key of a layer's inventory in the store's cache table "inventory": diffID and cataloger version.
+std::string inventory_key(const DiffId& diff_id);
+
+}  // namespace scangate
