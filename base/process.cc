@@ -51,6 +51,8 @@ struct ChildPlan {
   std::vector<std::pair<int, int>> moves;  // {ours, theirs}
   bool own_group;
   int report_fd;
+  int our_pid_fd;  // -1, or the process to die with
+  const std::function<int()>* before_exec;
 };
 
 [[noreturn]] void child_fails(int report_fd) {
@@ -66,6 +68,18 @@ struct ChildPlan {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD})
     signal(number, SIG_DFL);
+  if (plan.our_pid_fd >= 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // A pidfd is readable once its process is gone: it may have ended before the line above.
+    pollfd gone{plan.our_pid_fd, POLLIN, 0};
+    if (poll(&gone, 1, 0) != 0) _exit(127);
+  }
+  if (*plan.before_exec) {
+    if (const int number = (*plan.before_exec)(); number != 0) {
+      errno = number;
+      child_fails(plan.report_fd);
+    }
+  }
   if (plan.directory != nullptr && ::chdir(plan.directory) != 0) child_fails(plan.report_fd);
   // First above every target, so that no move overwrites a descriptor that is still needed.
   int above = 3;
@@ -182,7 +196,16 @@ Result<Exit> SystemProcessRunner::run(const Command& command, const Cancel& canc
   plan.own_group = command.group == Group::own;
   plan.report_fd = report.second.get();
 
-  const pid_t pid = fork();
+  plan.before_exec = &command.before_exec;
+  const UniqueFd our_pid_fd(command.dies_with_us ? static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)) : -1);
+  plan.our_pid_fd = our_pid_fd.get();
+
+  // The bare call where namespaces are wanted: fork() cannot take flags.
+  const pid_t pid =
+      command.namespaces == 0
+          ? fork()
+          : static_cast<pid_t>(syscall(SYS_clone, static_cast<unsigned long>(command.namespaces) | SIGCHLD, nullptr,
+                                       nullptr, nullptr, nullptr));
   if (pid < 0) return fail(host_error("cannot start " + command.argv[0], errno));
   if (pid == 0) become(plan);
   if (plan.own_group) setpgid(pid, pid);  // both sides do it: whoever comes first

@@ -28,6 +28,11 @@ struct Command {
   Group group = Group::own;
   std::chrono::milliseconds kill_after{2000};        // between SIGTERM and SIGKILL on cancel
   std::optional<std::chrono::milliseconds> timeout;  // then as on cancel, and the Error says so
+  // For the sandbox. CLONE_NEW* of the namespaces the program starts in, and what the child does in them before it
+  // becomes the program: async-signal-safe calls only; gives 0, or the errno value that ends the start.
+  int namespaces = 0;
+  std::function<int()> before_exec;
+  bool dies_with_us = false;  // SIGKILL when the thread that called run() ends
 };
 
 enum class Stream { out, err };
