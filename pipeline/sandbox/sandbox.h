@@ -61,6 +61,10 @@ class Sandbox {
   virtual const std::string& description() const = 0;
 };
 
+// The exit code that shells and docker give for a program that could not be started: 127 when it is not there, 126 when
+// it cannot be executed; nullopt for any other Error.
+std::optional<int> start_failure_code(const Error& error);
+
 struct SandboxSettings {
   std::string runtime = "auto";        // auto, crun, runc, bubblewrap
   std::filesystem::path state_folder;  // bundles and runtime state, created when missing

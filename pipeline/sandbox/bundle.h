@@ -1,0 +1,24 @@
+#pragma once
+// config.json of an OCI runtime bundle. OCI runtime-spec v1.1, config.md and config-linux.md.
+#include <filesystem>
+#include <string>
+
+#include "pipeline/sandbox/sandbox.h"
+
+namespace scangate {
+
+struct BundleHost {
+  // In a user namespace device nodes cannot be made and sysfs cannot be mounted: they come from the host by bind mount.
+  bool user_namespace = false;
+  // The seccomp filter as an annotation that crun understands since 0.20, instead of names for libseccomp.
+  bool compiled_filter = false;
+  // crun clears all flags of the root's mount when it binds it: they are set again by a mount entry, the last one.
+  bool remount_root = false;
+};
+
+// `root` is where the root file system stands when the runtime reads the bundle, already nodev, and read-only if asked
+// for: runc, told to make it so, loses nodev. Errors: Fault::user for a spec that
+// cannot be run (no argv, a relative mount target).
+Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem::path& root, const BundleHost& host);
+
+}  // namespace scangate

@@ -1,0 +1,302 @@
+#include "pipeline/sandbox/oci_runtime.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+#include "base/json/json.h"
+#include "base/text.h"
+#include "pipeline/sandbox/bundle.h"
+
+namespace scangate {
+namespace {
+
+// A runtime logs a handful of lines; what a broken one writes beyond this is not read.
+constexpr std::size_t kMaxLogBytes = 64U << 10U;
+constexpr int kLogFd = 3;
+constexpr const char* kContainerName = "sandbox";  // alone in its state folder, so any name is unique
+
+// struct mount_attr of mount_setattr(2), kernel 5.12; glibc 2.36 has it, older ones do not.
+struct MountAttributes {
+  std::uint64_t set = 0, clear = 0, propagation = 0, user_namespace = 0;
+};
+constexpr std::uint64_t kReadOnly = 0x1, kNoSuid = 0x2, kNoDev = 0x4, kNoExec = 0x8;
+
+int set_attributes(const char* path, std::uint64_t set) {
+  MountAttributes attributes{.set = set};
+  constexpr unsigned kRecursive = 0x8000;  // AT_RECURSIVE
+  return static_cast<int>(syscall(SYS_mount_setattr, AT_FDCWD, path, kRecursive, &attributes, sizeof attributes));
+}
+
+// What the child does before it becomes the runtime: prepared strings and bare system calls only.
+//
+// The runtime is made the init of a pid namespace and dies with us; then the kernel ends every process in it, and with
+// the last one its mount namespace goes, in which the bundle, the runtime's state and all mounts lie on a tmpfs. So
+// even a SIGKILL of ours leaves nothing, and no supervisor has to live on.
+struct Preparation {
+  std::string run_folder;
+  std::string root;
+  std::string root_here;  // run_folder/rootfs
+  std::string sys_here;
+  std::string config_file;
+  std::string config;
+  std::uint64_t root_attributes = kNoDev;
+  bool mount_cgroup2 = false;
+  bool bind_sys = false;
+  const char* volatile* failed_step = nullptr;  // shared with the parent
+
+  int fail_at(const char* step) const {
+    const int number = errno;
+    *failed_step = step;
+    return number == 0 ? EIO : number;
+  }
+
+  int operator()() const {
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return fail_at("making mounts private");
+    if (mount("tmpfs", run_folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=16m") != 0)
+      return fail_at("mounting a tmpfs for the bundle");
+    if (mkdir(root_here.c_str(), 0700) != 0) return fail_at("making the bundle");
+    if (mount(root.c_str(), root_here.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
+      return fail_at("binding the root file system");
+    // A host root brings its own /sys along, and the kernel refuses the same sysfs twice on one mount point. Where it
+    // is not mounted, or locked in a user namespace, there is nothing to do.
+    umount2(sys_here.c_str(), MNT_DETACH);
+    if (set_attributes(root_here.c_str(), root_attributes) != 0)
+      return fail_at("setting nodev on the root file system");
+    // crun 1.8 refuses a host with both cgroup versions, and needs none of them when its manager is disabled. runc ends
+    // with an Error when it cannot find the devices controller, but not when it may not write there.
+    if (mount_cgroup2) {
+      if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+        return fail_at("mounting cgroup2");
+    } else if (set_attributes("/sys/fs/cgroup", kReadOnly) != 0 && errno != ENOENT) {
+      return fail_at("making the cgroups read-only");
+    }
+    if (bind_sys && set_attributes("/sys", kReadOnly | kNoSuid | kNoDev | kNoExec) != 0)
+      return fail_at("making /sys read-only");
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+      return fail_at("mounting /proc");
+    const int fd = open(config_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return fail_at("writing the bundle");
+    const char* from = config.data();
+    std::size_t left = config.size();
+    while (left > 0) {
+      const ssize_t count = write(fd, from, left);
+      if (count < 0) return fail_at("writing the bundle");
+      from += count;
+      left -= static_cast<std::size_t>(count);
+    }
+    close(fd);
+    return 0;
+  }
+};
+
+// A word that parent and child both see.
+class SharedStep {
+ public:
+  SharedStep() : page_(mmap(nullptr, sizeof(const char*), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {}
+  ~SharedStep() {
+    if (page_ != MAP_FAILED) munmap(page_, sizeof(const char*));
+  }
+  SharedStep(const SharedStep&) = delete;
+  SharedStep& operator=(const SharedStep&) = delete;
+  bool ok() const { return page_ != MAP_FAILED; }
+  const char* volatile* get() const { return static_cast<const char* volatile*>(page_); }
+
+ private:
+  void* page_;
+};
+
+// The message of the first error in a log of JSON lines; empty when there is none.
+std::string logged_error(int log_fd) {
+  // Not read(): the runtime may still write at the shared offset.
+  std::string text(kMaxLogBytes, '\0');
+  const ssize_t count = pread(log_fd, text.data(), text.size(), 0);
+  text.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+  for (const auto& line : split(text, '\n')) {
+    if (line.empty()) continue;
+    const auto entry = parse_json(line, "the runtime's log");
+    if (entry && entry->is_object()) {
+      if (json_string(*entry, "level") == "error") return json_string(*entry, "msg");
+    }
+  }
+  return {};
+}
+
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// What a runtime says about a program that is not there or cannot be executed; nullopt when it says something else.
+std::optional<std::string> program_fault(const SandboxSpec& spec, std::string_view message) {
+  const std::string lower = to_lower(message);
+  if (contains(lower, "executable file") && contains(lower, "not found"))
+    return contains(spec.argv[0], "/") ? "no such file or directory" : "executable file not found in PATH";
+  // "no such file or directory" also comes for mounts and folders: only that of the program counts.
+  const bool about_program = contains(lower, "exec: \"") || lower.starts_with("exec /") ||
+                             contains(lower, "open executable") || contains(lower, "exec container process");
+  if (!about_program) return std::nullopt;
+  // Of a program that is there, it is its interpreter that is missing: the kernel tells both alike.
+  if (contains(lower, "no such file")) return "no such file or directory";
+  if (contains(lower, "exec format error")) return "exec format error";
+  if (contains(lower, "permission denied") || contains(lower, "operation not permitted")) return "permission denied";
+  if (contains(lower, "is a directory")) return "is a directory";
+  return std::nullopt;
+}
+
+// Keeps back what may be a runtime's own complaint instead of the program's first words on stderr, until it is known
+// which. The last stage of a start, execve itself, is told there only.
+class Complaints {
+ public:
+  explicit Complaints(const ProcessRunner::OnOutput& on_output) : on_output_(on_output) {}
+
+  void take(Stream stream, std::string_view text) {
+    if (stream == Stream::out || passed_) {
+      if (!held_.empty()) release();
+      passed_ = true;
+      if (on_output_) on_output_(stream, text);
+      return;
+    }
+    held_ += text;
+    if (held_.size() > kMaxComplaint || !may_be_complaint()) release();
+  }
+  void release() {
+    if (!held_.empty() && on_output_) on_output_(Stream::err, held_);
+    held_.clear();
+    passed_ = true;
+  }
+  const std::string& held() const { return held_; }
+
+ private:
+  static constexpr std::size_t kMaxComplaint = 4096;
+  bool may_be_complaint() const {
+    for (const std::string_view start :
+         {"executable file `", "open executable", "{\"msg\":\"exec container process", "exec /", "runc run failed: "})
+      if (held_.starts_with(start) || (held_.size() < start.size() && start.starts_with(held_))) return true;
+    return false;
+  }
+
+  const ProcessRunner::OnOutput& on_output_;
+  std::string held_;
+  bool passed_ = false;
+};
+
+class OciSandbox final : public Sandbox {
+ public:
+  OciSandbox(OciRuntime runtime, std::string program, std::filesystem::path run_folder, ProcessRunner& runner,
+             std::string description)
+      : runtime_(runtime),
+        program_(std::move(program)),
+        run_folder_(std::move(run_folder)),
+        runner_(runner),
+        description_(std::move(description)) {
+    host_.user_namespace = in_user_namespace();
+    host_.compiled_filter = runtime_ == OciRuntime::crun;
+    host_.remount_root = runtime_ == OciRuntime::crun;
+  }
+
+  const std::string& description() const override { return description_; }
+
+  Result<Exit> run(const SandboxSpec& spec, const Cancel& cancel, const ProcessRunner::OnOutput& on_output) override {
+    if (cancel.cancelled()) return fail(cancelled_error());
+    const SharedStep step;
+    if (!step.ok()) return fail(host_error("cannot map memory", errno));
+    Preparation preparation;
+    preparation.run_folder = run_folder_.string();
+    preparation.root = spec.root.string();
+    preparation.root_here = (run_folder_ / "rootfs").string();
+    if (spec.root_read_only) preparation.root_attributes |= kReadOnly;
+    preparation.sys_here = preparation.root_here + "/sys";
+    preparation.config_file = (run_folder_ / "config.json").string();
+    preparation.mount_cgroup2 = runtime_ == OciRuntime::crun;
+    preparation.bind_sys = host_.user_namespace;
+    preparation.failed_step = step.get();
+    SCANGATE_TRY(preparation.config, bundle_config(spec, preparation.root_here, host_));
+    const UniqueFd log(memfd_create("runtime log", MFD_CLOEXEC));
+    if (!log) return fail(host_error("cannot make a file in memory", errno));
+
+    Command command;
+    command.argv = {
+        program_,       "--root", (run_folder_ / "state").string(), "--log", fmt::format("/proc/self/fd/{}", kLogFd),
+        "--log-format", "json"};
+    command.argv.emplace_back(runtime_ == OciRuntime::crun ? "--cgroup-manager=disabled" : "--rootless=true");
+    command.argv.insert(command.argv.end(), {"run", "--bundle", preparation.run_folder, kContainerName});
+    command.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                           "XDG_RUNTIME_DIR=" + preparation.run_folder};
+    command.directory = "/";
+    command.input = spec.input;
+    command.stdin_fd = spec.stdin_fd;
+    command.stdout_fd = spec.stdout_fd;
+    command.stderr_fd = spec.stderr_fd;
+    command.inherit = {{log.get(), kLogFd}};
+    command.kill_after = std::chrono::milliseconds(1000);
+    command.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP;
+    command.before_exec = std::cref(preparation);
+    command.dies_with_us = true;
+
+    Complaints complaints(on_output);
+    auto exit =
+        runner_.run(command, cancel, [&](Stream stream, std::string_view text) { complaints.take(stream, text); });
+    if (!exit) {
+      if (*step.get() != nullptr)
+        return fail(
+            Error(Fault::host, fmt::format("cannot set up a sandbox: {}: {}", *step.get(), exit.error().cause()))
+                .remedy("run as root, or where user namespaces are allowed"));
+      return exit;
+    }
+    if (exit->shell_code() != 0) {
+      if (const std::string message = logged_error(log.get()); !message.empty())
+        return fail(start_error(spec, message));
+      // Both end with 1 when execve fails.
+      if (exit->shell_code() == 1)
+        if (const auto fault = program_fault(spec, complaints.held())) return fail(not_started(spec, *fault));
+    }
+    complaints.release();
+    return exit;
+  }
+
+ private:
+  static Error not_started(const SandboxSpec& spec, const std::string& fault) {
+    return Error(Fault::user, fmt::format("cannot start '{}': {}", printable(spec.argv[0]), fault));
+  }
+  Error start_error(const SandboxSpec& spec, const std::string& message) const {
+    if (const auto fault = program_fault(spec, message)) return not_started(spec, *fault);
+    return Error(Fault::host, fmt::format("{}: {}", oci_runtime_name(runtime_), printable(message)));
+  }
+
+  OciRuntime runtime_;
+  std::string program_;
+  std::filesystem::path run_folder_;
+  ProcessRunner& runner_;
+  std::string description_;
+  BundleHost host_;
+};
+
+}  // namespace
+
+std::string_view oci_runtime_name(OciRuntime runtime) {
+  return runtime == OciRuntime::crun ? "crun" : "runc";
+}
+
+bool in_user_namespace() {
+  const auto map = read_file("/proc/self/uid_map", 4096);
+  if (!map) return false;
+  std::string fields;
+  for (const auto& field : split(*map, ' '))
+    if (!field.empty()) fields += std::string(trim(field)) + " ";
+  return fields != "0 0 4294967295 ";
+}
+
+std::unique_ptr<Sandbox> make_oci_sandbox(OciRuntime runtime, std::string program, std::filesystem::path run_folder,
+                                          ProcessRunner& runner, std::string description) {
+  return std::make_unique<OciSandbox>(runtime, std::move(program), std::move(run_folder), runner,
+                                      std::move(description));
+}
+
+}  // namespace scangate
