@@ -10,12 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-// The 14 that docker grants. Inheritable and ambient stay empty: a program without file capabilities that leaves uid 0
-// must lose them (CVE-2022-24769).
+// Inheritable and ambient stay empty: a program without file capabilities that leaves uid 0 must lose them
+// (CVE-2022-24769).
 json capabilities() {
-  const json granted = {"CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
-                        "CAP_KILL",        "CAP_MKNOD",   "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",   "CAP_SETFCAP",
-                        "CAP_SETGID",      "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
+  const json granted = default_capabilities();
   return {{"bounding", granted}, {"effective", granted}, {"permitted", granted}};
 }
 
@@ -120,6 +118,36 @@ Result<json> mounts(const SandboxSpec& spec, const BundleHost& host) {
 
 }  // namespace
 
+const std::vector<std::string>& default_capabilities() {
+  static const std::vector<std::string> names = {
+      "CAP_AUDIT_WRITE", "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",    "CAP_FSETID",
+      "CAP_KILL",        "CAP_MKNOD",   "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",   "CAP_SETFCAP",
+      "CAP_SETGID",      "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT"};
+  return names;
+}
+
+const std::vector<std::string>& masked_paths() {
+  static const std::vector<std::string> paths = {"/proc/acpi",
+                                                 "/proc/asound",
+                                                 "/proc/interrupts",
+                                                 "/proc/kcore",
+                                                 "/proc/keys",
+                                                 "/proc/latency_stats",
+                                                 "/proc/sched_debug",
+                                                 "/proc/scsi",
+                                                 "/proc/timer_list",
+                                                 "/proc/timer_stats",
+                                                 "/sys/devices/virtual/powercap",
+                                                 "/sys/firmware"};
+  return paths;
+}
+
+const std::vector<std::string>& read_only_paths() {
+  static const std::vector<std::string> paths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                                 "/proc/sysrq-trigger"};
+  return paths;
+}
+
 Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem::path& root, const BundleHost& host) {
   if (spec.argv.empty()) return fail(Fault::user, "there is no command to run");
   for (const auto& argument : spec.argv)
@@ -131,26 +159,20 @@ Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem
   for (const char* type : {"pid", "ipc", "uts", "mount"})
     namespaces.push_back({{"type", type}});
   if (spec.network == Network::none) namespaces.push_back({{"type", "network"}});
-  json config = {{"ociVersion", "1.0.2"},
-                 {"process",
-                  {{"terminal", false},
-                   {"user", user},
-                   {"args", spec.argv},
-                   {"env", spec.environment},
-                   {"cwd", spec.directory},
-                   {"capabilities", capabilities()},
-                   {"noNewPrivileges", spec.no_new_privileges}}},
-                 {"root", {{"path", root.string()}, {"readonly", false}}},
-                 {"hostname", spec.hostname},
-                 {"mounts", mount_list},
-                 {"linux",
-                  {{"namespaces", namespaces},
-                   // What tells about, or reaches, the host's kernel beyond the namespaces.
-                   {"maskedPaths",
-                    {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
-                     "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
-                     "/sys/devices/virtual/powercap", "/sys/firmware"}},
-                   {"readonlyPaths", {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}}}};
+  json config = {
+      {"ociVersion", "1.0.2"},
+      {"process",
+       {{"terminal", false},
+        {"user", user},
+        {"args", spec.argv},
+        {"env", spec.environment},
+        {"cwd", spec.directory},
+        {"capabilities", capabilities()},
+        {"noNewPrivileges", spec.no_new_privileges}}},
+      {"root", {{"path", root.string()}, {"readonly", false}}},
+      {"hostname", spec.hostname},
+      {"mounts", mount_list},
+      {"linux", {{"namespaces", namespaces}, {"maskedPaths", masked_paths()}, {"readonlyPaths", read_only_paths()}}}};
   if (host.compiled_filter)
     config["annotations"] = {{"run.oci.seccomp_bpf_data", base64(seccomp_filter())}};
   else

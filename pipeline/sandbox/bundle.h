@@ -2,10 +2,17 @@
 // config.json of an OCI runtime bundle. OCI runtime-spec v1.1, config.md and config-linux.md.
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "pipeline/sandbox/sandbox.h"
 
 namespace scangate {
+
+// The 14 that docker grants.
+const std::vector<std::string>& default_capabilities();
+// What tells about, or reaches, the host's kernel beyond the namespaces: hidden, and not writable.
+const std::vector<std::string>& masked_paths();
+const std::vector<std::string>& read_only_paths();
 
 struct BundleHost {
   // In a user namespace device nodes cannot be made and sysfs cannot be mounted: they come from the host by bind mount.

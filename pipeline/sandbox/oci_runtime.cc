@@ -14,6 +14,7 @@
 #include "base/json/json.h"
 #include "base/text.h"
 #include "pipeline/sandbox/bundle.h"
+#include "pipeline/sandbox/start_failure.h"
 
 namespace scangate {
 namespace {
@@ -129,64 +130,6 @@ std::string logged_error(int log_fd) {
   return {};
 }
 
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-// What a runtime says about a program that is not there or cannot be executed; nullopt when it says something else.
-std::optional<std::string> program_fault(const SandboxSpec& spec, std::string_view message) {
-  const std::string lower = to_lower(message);
-  if (contains(lower, "executable file") && contains(lower, "not found"))
-    return contains(spec.argv[0], "/") ? "no such file or directory" : "executable file not found in PATH";
-  // "no such file or directory" also comes for mounts and folders: only that of the program counts.
-  const bool about_program = contains(lower, "exec: \"") || lower.starts_with("exec /") ||
-                             contains(lower, "open executable") || contains(lower, "exec container process");
-  if (!about_program) return std::nullopt;
-  // Of a program that is there, it is its interpreter that is missing: the kernel tells both alike.
-  if (contains(lower, "no such file")) return "no such file or directory";
-  if (contains(lower, "exec format error")) return "exec format error";
-  if (contains(lower, "permission denied") || contains(lower, "operation not permitted")) return "permission denied";
-  if (contains(lower, "is a directory")) return "is a directory";
-  return std::nullopt;
-}
-
-// Keeps back what may be a runtime's own complaint instead of the program's first words on stderr, until it is known
-// which. The last stage of a start, execve itself, is told there only.
-class Complaints {
- public:
-  explicit Complaints(const ProcessRunner::OnOutput& on_output) : on_output_(on_output) {}
-
-  void take(Stream stream, std::string_view text) {
-    if (stream == Stream::out || passed_) {
-      if (!held_.empty()) release();
-      passed_ = true;
-      if (on_output_) on_output_(stream, text);
-      return;
-    }
-    held_ += text;
-    if (held_.size() > kMaxComplaint || !may_be_complaint()) release();
-  }
-  void release() {
-    if (!held_.empty() && on_output_) on_output_(Stream::err, held_);
-    held_.clear();
-    passed_ = true;
-  }
-  const std::string& held() const { return held_; }
-
- private:
-  static constexpr std::size_t kMaxComplaint = 4096;
-  bool may_be_complaint() const {
-    for (const std::string_view start :
-         {"executable file `", "open executable", "{\"msg\":\"exec container process", "exec /", "runc run failed: "})
-      if (held_.starts_with(start) || (held_.size() < start.size() && start.starts_with(held_))) return true;
-    return false;
-  }
-
-  const ProcessRunner::OnOutput& on_output_;
-  std::string held_;
-  bool passed_ = false;
-};
-
 class OciSandbox final : public Sandbox {
  public:
   OciSandbox(OciRuntime runtime, std::string program, std::filesystem::path run_folder, ProcessRunner& runner,
@@ -262,9 +205,6 @@ class OciSandbox final : public Sandbox {
   }
 
  private:
-  static Error not_started(const SandboxSpec& spec, const std::string& fault) {
-    return Error(Fault::user, fmt::format("cannot start '{}': {}", printable(spec.argv[0]), fault));
-  }
   Error start_error(const SandboxSpec& spec, const std::string& message) const {
     if (const auto fault = program_fault(spec, message)) return not_started(spec, *fault);
     return Error(Fault::host, fmt::format("{}: {}", oci_runtime_name(runtime_), printable(message)));

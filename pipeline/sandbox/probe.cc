@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "pipeline/sandbox/bubblewrap.h"
 #include "pipeline/sandbox/oci_runtime.h"
 #include "pipeline/sandbox/sandbox.h"
 
@@ -57,23 +58,14 @@ Result<void> try_run(Sandbox& sandbox) {
   return {};
 }
 
-struct Candidate {
-  std::string_view name;
-  OciRuntime runtime;
-};
-constexpr std::array kCandidates = {Candidate{"crun", OciRuntime::crun}, Candidate{"runc", OciRuntime::runc}};
+// Cheapest first; bubblewrap last, as setuid programs do not work in it.
+constexpr std::array<std::string_view, 3> kCandidates = {"crun", "runc", "bubblewrap"};
 
 }  // namespace
 
 const std::vector<std::string>& sandbox_mount_points() {
   static const std::vector<std::string> points = {"/proc", "/sys", "/dev"};
   return points;
-}
-
-std::optional<int> start_failure_code(const Error& error) {
-  if (error.fault() != Fault::user || !error.cause().starts_with("cannot start '")) return std::nullopt;
-  return error.cause().ends_with("not found in PATH") || error.cause().ends_with("no such file or directory") ? 127
-                                                                                                              : 126;
 }
 
 Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, ProcessRunner& runner) {
@@ -84,10 +76,10 @@ Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, 
     refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", name, why);
   };
   bool known = false;
-  for (const auto& [name, runtime] : kCandidates) {
+  for (const auto name : kCandidates) {
     if (settings.runtime != "auto" && settings.runtime != name) continue;
     known = true;
-    const auto program = find_program(name, kProgramPath);
+    const auto program = find_program(name == "bubblewrap" ? "bwrap" : name, kProgramPath);
     if (!program) {
       refuse(name, "not installed");
       continue;
@@ -97,10 +89,13 @@ Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, 
       refuse(name, version.error().cause());
       continue;
     }
-    std::string description = fmt::format("{} {} {}, network host, no cgroup limits", name, *version,
-                                          in_user_namespace() ? "rootless" : "as root");
+    std::string description = fmt::format("{} {} {}, network host, no cgroup limits{}", name, *version,
+                                          in_user_namespace() ? "rootless" : "as root",
+                                          name == "bubblewrap" ? ", setuid programs do not work" : "");
     if (!refused.empty()) description += " (" + refused + ")";
-    auto sandbox = make_oci_sandbox(runtime, *program, run_folder, runner, std::move(description));
+    auto sandbox = name == "bubblewrap" ? make_bubblewrap_sandbox(*program, runner, std::move(description))
+                                        : make_oci_sandbox(name == "crun" ? OciRuntime::crun : OciRuntime::runc,
+                                                           *program, run_folder, runner, std::move(description));
     if (const auto tried = try_run(*sandbox); !tried) {
       refuse(name, tried.error().cause());
       continue;
