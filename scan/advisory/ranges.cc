@@ -128,6 +128,7 @@ Affected is_affected(VersionScheme scheme, std::string_view version, std::string
         const auto order = compare_to_bound(scheme, version, value);
         if (!order) {
           unclear = true;
+          range = RangeState{.ordered = false};
           break;
         }
         if (lines.mark() == 'i' && *order >= 0) range.vulnerable = true;

@@ -87,7 +87,8 @@ void expect_agreement(VersionScheme scheme, const Pairs& pairs, const std::vecto
 
 TEST(VersionOracle, DpkgAgreesWithDpkg) {
   if (std::system("dpkg --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no dpkg here";
-  const Pairs pairs = make_pairs("1", {"1", "0", "10", "09", "99999999999999999999", ".", ".", "-", "+", "~", "~", "a", "rc",
+  const Pairs pairs = make_pairs("1",
+                                 {"1", "0", "10", "09", "99999999999999999999", ".", ".", "-", "+", "~", "~", "a", "rc",
                                   "deb12u", "Z", ":1", "2.36", "_"},
                                  2000);
   const auto answers = ask("bash", R"(while IFS=$'\t' read -r a b; do
@@ -105,9 +106,11 @@ done
 TEST(VersionOracle, Pep440AgreesWithPackaging) {
   const std::string check = "python3 -c 'import packaging.version' > /dev/null 2>&1";
   if (std::system(check.c_str()) != 0) GTEST_SKIP() << "no python3 with the packaging module here";
-  const Pairs pairs = make_pairs("1",
-                                 {".1", ".0", ".10", ".09", "99999999999999999999", "1", ".", "-", "_", "a", "b", "rc1", "-c2",
-                                  ".post", "rev", ".dev", ".dev3", "+abc", "+1", "1!", "alpha", "PRE", "-7"},
+  const Pairs pairs = make_pairs("1", {".1",    ".0",    ".10",  ".09",   "99999999999999999999",
+                                       "1",     ".",     "-",    "_",     "a",
+                                       "b",     "rc1",   "-c2",  ".post", "rev",
+                                       ".dev",  ".dev3", "+abc", "+1",    "1!",
+                                       "alpha", "PRE",   "-7"},
                                  8000);
   const auto answers = ask("python3", R"(import sys
 from packaging.version import Version, InvalidVersion
