@@ -163,6 +163,7 @@ struct Stage {
 
 struct Warning {
   Place place;
+  std::string rule;  // BuildKit's names: "DuplicateStageName"
   std::string text;
 };
 

@@ -168,7 +168,10 @@ Result<std::string> dockerfile_json(const Dockerfile& file, const StageOptions& 
   out["order"] = resolved.order;
   out["warnings"] = Json::array();
   for (const Warning& warning : file.warnings)
-    out["warnings"].push_back({{"line", warning.place.line}, {"column", warning.place.column}, {"text", warning.text}});
+    out["warnings"].push_back({{"line", warning.place.line},
+                               {"column", warning.place.column},
+                               {"rule", warning.rule},
+                               {"text", warning.text}});
   return dump_json(out, 2);
 }
 

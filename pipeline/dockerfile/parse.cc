@@ -16,10 +16,11 @@ Result<Dockerfile> parse_dockerfile(std::string_view text, std::string_view name
   for (const LogicalLine& line : lexed.lines) {
     SCANGATE_TRY(auto instruction, parse_instruction(line, file.escape, name));
     if (line.empty_continuation)
-      file.warnings.push_back({instruction.place, "an empty line inside a continuation is ignored"});
-    if (std::holds_alternative<MaintainerLine>(instruction.body))
       file.warnings.push_back(
-          {instruction.place, "MAINTAINER is deprecated: use LABEL org.opencontainers.image.authors"});
+          {instruction.place, "NoEmptyContinuation", "an empty line inside a continuation is ignored"});
+    if (std::holds_alternative<MaintainerLine>(instruction.body))
+      file.warnings.push_back({instruction.place, "MaintainerDeprecated",
+                               "MAINTAINER is deprecated: use LABEL org.opencontainers.image.authors"});
     if (auto* from = std::get_if<FromLine>(&instruction.body)) {
       if (file.stages.size() == kMaxStages)
         return fail(Error(Fault::user, fmt::format("more than {} stages", kMaxStages))
@@ -29,7 +30,8 @@ Result<Dockerfile> parse_dockerfile(std::string_view text, std::string_view name
       stage.name = from->name;
       for (const Stage& earlier : file.stages) {
         if (!stage.name.empty() && earlier.name == stage.name)
-          file.warnings.push_back({instruction.place, fmt::format("the stage name '{}' is used twice", stage.name)});
+          file.warnings.push_back(
+              {instruction.place, "DuplicateStageName", fmt::format("the stage name '{}' is used twice", stage.name)});
       }
       stage.from = std::move(instruction);
       file.stages.push_back(std::move(stage));

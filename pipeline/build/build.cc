@@ -1,0 +1,141 @@
+#include "pipeline/build/build.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+#include "base/text.h"
+#include "pipeline/build/image_writer.h"
+#include "pipeline/build/stage_builder.h"
+#include "pipeline/dockerfile/parse.h"
+#include "scan/inventory/inventory.h"
+
+namespace scangate {
+
+using build::BuildWork;
+using build::SourceTree;
+
+namespace {
+
+struct OpenedBuild {
+  dockerfile::Dockerfile file;
+  dockerfile::IgnoreRules rules;
+};
+
+// The first of the candidates that exists; none is fine.
+Result<dockerfile::IgnoreRules> read_ignore_rules(SourceTree& tree, const std::string& dockerfile) {
+  for (const std::string& path : dockerfile::ignore_file_candidates(dockerfile)) {
+    SCANGATE_TRY(const std::string resolved, build::resolve_path(tree, path));
+    SCANGATE_TRY(auto node, tree.node(resolved));
+    if (!node) continue;
+    SCANGATE_TRY(const std::string text, tree.read_text(resolved, dockerfile::kMaxIgnoreBytes));
+    return dockerfile::IgnoreRules::parse(text, path);
+  }
+  return dockerfile::IgnoreRules();
+}
+
+Result<OpenedBuild> open_build(const BuildRequest& request) {
+  SCANGATE_TRY(auto tree, SourceTree::open(request.context, "the context", {}));
+  const std::string path = request.dockerfile.empty() ? "Dockerfile" : request.dockerfile;
+  std::string name = request.dockerfile_name;
+  if (name.empty()) name = request.dockerfile_text && request.dockerfile.empty() ? "Dockerfile" : path;
+  std::string text;
+  if (request.dockerfile_text) {
+    text = *request.dockerfile_text;
+  } else {
+    SCANGATE_TRY(const std::string resolved, build::resolve_path(tree, path));
+    SCANGATE_TRY(auto node, tree.node(resolved));
+    if (!node)
+      return fail(Error(Fault::user, fmt::format("there is no '{}' in the context {}", path, request.context.string()))
+                      .remedy("name it with -f"));
+    SCANGATE_TRY(text, tree.read_text(resolved, dockerfile::kMaxDockerfileBytes));
+  }
+  OpenedBuild opened;
+  SCANGATE_TRY(opened.file, dockerfile::parse_dockerfile(text, name));
+  SCANGATE_TRY(opened.rules, read_ignore_rules(tree, build::path_in_root(path)));
+  return opened;
+}
+
+Result<std::optional<TimePoint>> fixed_time(const BuildRequest& request) {
+  if (request.source_date_epoch) return request.source_date_epoch;
+  const auto given = request.build_args.find("SOURCE_DATE_EPOCH");
+  if (given == request.build_args.end() || given->second.empty()) return std::nullopt;
+  std::int64_t seconds = 0;
+  const std::string& text = given->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds < 0)
+    return fail(Error(Fault::user, fmt::format("the build argument SOURCE_DATE_EPOCH is '{}'", printable(text)))
+                    .remedy("give seconds since 1970"));
+  return TimePoint(std::chrono::seconds(seconds));
+}
+
+std::vector<BuildWarning> warnings_of(const dockerfile::Dockerfile& file, const dockerfile::Variables& build_args) {
+  std::vector<BuildWarning> out;
+  for (const dockerfile::Warning& each : file.warnings)
+    out.push_back({{file.name, each.place.line}, each.rule, each.text});
+  for (const std::string& name : dockerfile::unused_build_args(file, build_args))
+    out.push_back(
+        {{file.name, 0}, "UnusedBuildArg", fmt::format("no ARG takes the build argument '{}'", printable(name))});
+  return out;
+}
+
+}  // namespace
+
+std::string inventory_key(const DiffId& diff_id) {
+  return fmt::format("{}/{}", diff_id.digest.str(), kCatalogerVersion);
+}
+
+Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& host, const BuildHooks& hooks,
+                               const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(auto opened, open_build(request));
+  dockerfile::StageOptions options;
+  options.build_args.insert(request.build_args.begin(), request.build_args.end());
+  options.os = request.platform.os;
+  options.architecture = request.platform.architecture;
+  options.variant = request.platform.variant;
+  options.target = request.target;
+  SCANGATE_TRY(const auto resolved, dockerfile::resolve_stages(opened.file, options));
+  SCANGATE_TRY(const auto epoch, fixed_time(request));
+  SCANGATE_TRY(auto context, SourceTree::open(request.context, "the context", std::move(opened.rules)));
+  SCANGATE_TRY(const auto lease, host.store->lease());
+  build::FileDigests digests(*host.store, context.identity());
+  BuildWork work{
+      request,
+      host,
+      hooks,
+      cancel,
+      progress,
+      opened.file,
+      resolved,
+      context,
+      digests,
+      build::StepCache(*host.store, request.no_cache ? build::StepCache::Reading::off : build::StepCache::Reading::on),
+      build::StepLog(progress),
+      epoch.value_or(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())),
+      epoch,
+      std::vector<std::optional<build::StageState>>(opened.file.stages.size()),
+      warnings_of(opened.file, options.build_args)};
+  BuiltImage built;
+  Result<void> done;
+  for (const std::size_t stage : resolved.order) {
+    done = build::StageBuilder(work, stage).build();
+    if (!done || work.failed) break;
+  }
+  // What was hashed is worth keeping also when a later step failed.
+  auto saved = digests.save();
+  if (!done) return fail(std::move(done).error());
+  if (!saved)
+    progress.line(Level::warning, "the digests of the context's files could not be kept: " + saved.error().text());
+  built.steps = work.steps;
+  built.cached_steps = work.cached_steps;
+  built.warnings = std::move(work.warnings);
+  if (work.failed) {
+    built.failed_step = std::move(work.failed);
+    return built;
+  }
+  SCANGATE_CHECK(build::write_image(*host.store, std::move(*work.stages[resolved.target]), request.labels,
+                                    opened.file.name, work.started, built));
+  return built;
+}
+
+}  // namespace scangate

@@ -1,0 +1,46 @@
+#pragma once
+// The first half of COPY and ADD: which files the sources name. Knows nothing of where they go.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "pipeline/build/file_digests.h"
+#include "pipeline/build/source_tree.h"
+
+namespace scangate::build {
+
+// The layer writer's cap on entries, and thus on what one instruction may select.
+inline constexpr std::size_t kMaxSelectedItems = 2'000'000;
+inline constexpr int kMaxFolderDepth = 1'000;  // deeper paths exceed PATH_MAX anyway
+
+struct SelectedItem {
+  std::string relative;  // to the source; "" is the source itself
+  TreeItem item;         // of a folder with rules that ignore it but keep things below: emitted as their parent
+};
+
+struct SelectedSource {
+  std::string name;                 // what it is called below a destination folder
+  bool is_folder = false;           // its content is copied, not itself
+  std::vector<SelectedItem> items;  // parents before children, sorted
+  std::optional<std::string> text;  // a heredoc: no items then
+};
+
+enum class Found { some, none };  // none: a pattern that matches nothing, which is allowed
+
+struct Selection {
+  std::vector<SelectedSource> sources;
+  Found found = Found::some;
+};
+
+// Sources of one word: a path, or a pattern (filepath.Match, each component by itself). A source that is a link is
+// followed inside the tree. Errors: Fault::user without place: not there (and whether an ignore rule hid it), outside
+// of the tree, a bad pattern.
+Result<Selection> select_sources(SourceTree& tree, const std::string& word, const Cancel& cancel);
+
+// What a cache key needs of the selection: names, types, modes, links and content, not times and not owners (the
+// context's are not copied). Reads files whose digests are not known.
+Result<Digest> selection_digest(SourceTree& tree, const std::vector<SelectedSource>& sources, FileDigests& digests,
+                                const Cancel& cancel);
+
+}  // namespace scangate::build

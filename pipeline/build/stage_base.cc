@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <chrono>
+
+#include "base/text.h"
+#include "pipeline/build/stage_builder.h"
+#include "scan/inventory/inventory.h"
+
+namespace scangate::build {
+
+using dockerfile::BaseKind;
+
+StageBuilder::StageBuilder(BuildWork& work, std::size_t stage)
+    : work_(work), index_(stage), stage_(work.file.stages[stage]) {
+  steps_ = 1 + static_cast<std::size_t>(std::ranges::count_if(stage_.instructions, [](const Instruction& each) {
+             return each.name == "RUN" || each.name == "COPY" || each.name == "ADD" || each.name == "WORKDIR";
+           }));
+}
+
+Error StageBuilder::placed(Error error, dockerfile::Place place) const {
+  if (!error.place().empty()) return error;
+  return std::move(error).at(dockerfile::place_text(work_.file.name, place));
+}
+
+Error StageBuilder::refused(std::string_view what, dockerfile::Place place) const {
+  return placed(Error(Fault::user, fmt::format("{} is not supported yet", what)), place);
+}
+
+std::optional<std::string> StageBuilder::variable(std::string_view name) const {
+  // ENV wins over an ARG of the same name.
+  if (auto value = environment_value(state_.config.environment, name)) return value;
+  for (const Argument& each : arguments_) {
+    if (each.name == name) return each.value;
+  }
+  return std::nullopt;
+}
+
+Result<std::string> StageBuilder::expand(const std::string& text, dockerfile::Place place) const {
+  auto value =
+      dockerfile::expand_word(text, [this](std::string_view name) { return variable(name); }, work_.file.escape);
+  if (!value) return fail(placed(std::move(value).error(), place));
+  return value;
+}
+
+SourcePlace StageBuilder::source_place(int line) const {
+  return {work_.file.name, line};
+}
+
+TimePoint StageBuilder::now() const {
+  return work_.fixed_time.value_or(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+}
+
+std::string StageBuilder::header(std::string_view what) {
+  std::string name = stage_.name;
+  if (name.empty()) name = work_.file.stages.size() > 1 ? fmt::format("stage-{}", index_) : "";
+  return fmt::format("[{}{}{}/{}] {}", name, name.empty() ? "" : " ", ++step_, steps_, what);
+}
+
+void StageBuilder::add_history(std::string created_by, bool empty) {
+  History history;
+  history.created = state_.layer_time.value_or(work_.started);
+  history.created_by = std::move(created_by);
+  history.comment = "scangate";
+  history.empty_layer = empty;
+  state_.config.history.push_back(std::move(history));
+}
+
+void StageBuilder::add_layer(const CachedStep& step, std::string created_by) {
+  if (!step.layer) {
+    add_history(std::move(created_by), true);
+    return;
+  }
+  state_.layer_time = step.created;
+  StageLayer layer;
+  layer.layer = *step.layer;
+  layer.facts.diff_id = step.layer->diff_id;
+  layer.facts.created_by = created_by;
+  layer.facts.place = source_place(current_->place.line);
+  layer.facts.stage = stage_.name.empty() ? std::to_string(index_) : stage_.name;
+  state_.layers.push_back(std::move(layer));
+  add_history(std::move(created_by), false);
+}
+
+Result<void> StageBuilder::put_inventory(const WrittenLayer& layer, LayerCataloger& cataloger) {
+  return work_.host.store->cache_put("inventory", inventory_key(layer.diff_id), cataloger.finish().serialise());
+}
+
+StepKey StageBuilder::key(std::string_view kind) const {
+  StepKey key(kind);
+  key.add("namespace", work_.request.cache_namespace)
+      .add("platform", work_.request.platform.str())
+      .add("parent", state_.chain_text())
+      .add("compression", layer_media_type(work_.request.compression))
+      .add("epoch", work_.fixed_time ? std::to_string(work_.fixed_time->time_since_epoch().count()) : "");
+  return key;
+}
+
+DestinationView& StageBuilder::view() {
+  if (!view_)
+    view_ = std::make_unique<DestinationView>(*work_.host.store, *work_.host.snapshots, state_.stack(), state_.mounted,
+                                              work_.cancel, work_.progress);
+  return *view_;
+}
+
+Result<void> StageBuilder::begin_from_image(const std::string& name, const std::string& platform) {
+  const auto place = stage_.from_line().base.place;
+  auto reference = Reference::parse(name);
+  if (!reference) return fail(placed(std::move(reference).error(), place));
+  if (!platform.empty()) {
+    auto wanted = Platform::parse(platform);
+    if (!wanted) return fail(placed(std::move(wanted).error(), place));
+    if (wanted->os != work_.request.platform.os || wanted->architecture != work_.request.platform.architecture)
+      return fail(refused(fmt::format("building for {} on {}", wanted->str(), work_.request.platform.str()), place));
+  }
+  auto step = work_.log.begin(header("FROM " + reference->familiar()));
+  std::optional<Digest> manifest_digest;
+  if (!work_.request.pull) {
+    SCANGATE_TRY(manifest_digest, work_.host.store->find(*reference));
+  }
+  const bool was_there = manifest_digest.has_value();
+  if (!manifest_digest) {
+    if (work_.host.registry == nullptr)
+      return fail(placed(
+          Error(Fault::user, fmt::format("the base image {} is not in the store", reference->familiar())), place));
+    auto pulled = work_.host.registry->pull(*reference, work_.request.platform,
+                                            work_.request.pull ? PullPolicy::always : PullPolicy::if_not_present,
+                                            *work_.host.store, work_.cancel, work_.progress);
+    if (!pulled) return fail(placed(std::move(pulled).error(), place));
+    manifest_digest = pulled->manifest_digest;
+  }
+  SCANGATE_TRY(const Manifest manifest, work_.host.store->manifest(*manifest_digest));
+  SCANGATE_TRY(state_.config, work_.host.store->config(manifest));
+  if (state_.config.diff_ids.size() != manifest.layers.size())
+    return fail(
+        placed(Error(Fault::user, fmt::format("the base image {} names {} layers but {} diffIDs", reference->familiar(),
+                                              manifest.layers.size(), state_.config.diff_ids.size())),
+               place));
+  if (!state_.config.on_build.empty())
+    return fail(refused(
+        fmt::format("a base image with ONBUILD triggers ({})", printable(state_.config.on_build.front())), place));
+  std::vector<const History*> with_layer;
+  for (const History& each : state_.config.history) {
+    if (!each.empty_layer) with_layer.push_back(&each);
+  }
+  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+    StageLayer layer;
+    layer.layer = {state_.config.diff_ids[i], manifest.layers[i]};
+    layer.facts.diff_id = state_.config.diff_ids[i];
+    if (with_layer.size() == manifest.layers.size()) layer.facts.created_by = with_layer[i]->created_by;
+    layer.facts.is_base = true;
+    layer.facts.place = source_place(stage_.from.place.line);
+    layer.facts.stage = stage_.name.empty() ? std::to_string(index_) : stage_.name;
+    state_.layers.push_back(std::move(layer));
+  }
+  state_.config.diff_ids.clear();
+  state_.mounted = state_.layers.size();
+  state_.layer_time = state_.config.created;
+  state_.base_name = name;
+  state_.places["FROM"] = source_place(stage_.from.place.line);
+  if (was_there)
+    step.cached();
+  else
+    step.done();
+  if (work_.hooks.on_base) {
+    auto judged = work_.hooks.on_base(name, *manifest_digest);
+    if (!judged) return fail(placed(std::move(judged).error(), place));
+  }
+  return {};
+}
+
+Result<void> StageBuilder::begin() {
+  current_ = &stage_.from;
+  const auto& facts = work_.resolved.stages[index_];
+  switch (facts.base.kind) {
+    case BaseKind::scratch: {
+      auto step = work_.log.begin(header("FROM scratch"));
+      step.cached();
+      state_.config.platform = work_.request.platform;
+      state_.places["FROM"] = source_place(stage_.from.place.line);
+      break;
+    }
+    case BaseKind::stage:
+      state_ = *work_.stages[facts.base.stage];
+      break;
+    case BaseKind::image:
+      SCANGATE_CHECK(begin_from_image(facts.base.image, facts.platform));
+      break;
+  }
+  if (facts.base.kind == BaseKind::stage) ++step_;
+  return {};
+}
+
+Result<void> StageBuilder::build() {
+  SCANGATE_CHECK(begin());
+  for (const Instruction& instruction : stage_.instructions) {
+    if (work_.cancel.cancelled()) return fail(cancelled_error());
+    current_ = &instruction;
+    if (auto done = apply(instruction); !done) return fail(placed(std::move(done).error(), instruction.place));
+    if (work_.failed) return {};
+  }
+  view_.reset();
+  work_.stages[index_] = std::move(state_);
+  return {};
+}
+
+}  // namespace scangate::build

@@ -1,0 +1,122 @@
+#pragma once
+// Executes the instructions of one stage.
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/build/build.h"
+#include "pipeline/build/copy_place.h"
+#include "pipeline/build/run_step.h"
+#include "pipeline/build/stage_state.h"
+#include "pipeline/build/step_cache.h"
+#include "pipeline/build/step_log.h"
+#include "pipeline/dockerfile/stages.h"
+
+namespace scangate {
+class LayerCataloger;
+}
+
+namespace scangate::build {
+
+// What all stages of one build share.
+struct BuildWork {
+  const BuildRequest& request;
+  const BuildHost& host;
+  const BuildHooks& hooks;
+  const Cancel& cancel;
+  Progress& progress;
+  const dockerfile::Dockerfile& file;
+  const dockerfile::ResolvedFile& resolved;
+  SourceTree& context;
+  FileDigests& digests;
+  StepCache cache;
+  StepLog log;
+  TimePoint started;                    // SOURCE_DATE_EPOCH when given
+  std::optional<TimePoint> fixed_time;  // SOURCE_DATE_EPOCH
+  std::vector<std::optional<StageState>> stages;
+  std::vector<BuildWarning> warnings;
+  std::size_t steps = 0;
+  std::size_t cached_steps = 0;
+  std::optional<BuiltImage::FailedStep> failed;
+};
+
+class StageBuilder {
+ public:
+  StageBuilder(BuildWork& work, std::size_t stage);
+  // Fills work.stages[stage], or work.failed. Errors: Fault::user placed in the Dockerfile; those of store, sandbox and
+  // registry.
+  Result<void> build();
+
+ private:
+  using Instruction = dockerfile::Instruction;
+  using Word = dockerfile::Word;
+
+  // stage_base.cc
+  Result<void> begin();
+  Result<void> begin_from_image(const std::string& name, const std::string& platform);
+
+  // stage_metadata.cc: one per instruction
+  Result<void> apply(const Instruction& instruction);
+  Result<void> arg(const dockerfile::ArgLine& line);
+  Result<void> env(const dockerfile::EnvLine& line);
+  Result<void> label(const dockerfile::LabelLine& line);
+  Result<void> cmd(const dockerfile::CmdLine& line);
+  Result<void> entrypoint(const dockerfile::EntrypointLine& line);
+  Result<void> shell(const dockerfile::ShellLine& line);
+  Result<void> user(const dockerfile::UserLine& line);
+  Result<void> expose(const dockerfile::ExposeLine& line);
+  Result<void> volume(const dockerfile::VolumeLine& line);
+  Result<void> stop_signal(const dockerfile::StopSignalLine& line);
+  Result<void> healthcheck(const dockerfile::HealthcheckLine& line);
+
+  // stage_files.cc, stage_run.cc: those that can write a layer
+  Result<void> workdir(const dockerfile::WorkdirLine& line);
+  Result<void> copy(const dockerfile::CopyLine& line);
+  Result<void> run(const dockerfile::RunLine& line);
+
+  struct CopySource;
+  Result<CopySource> copy_source(const dockerfile::CopyLine& line);
+  Result<std::vector<SelectedSource>> select(const dockerfile::CopyLine& line, CopySource& source);
+  Result<std::vector<SelectedSource>> heredoc_sources(const dockerfile::CopyLine& line) const;
+  Result<CopyPlan> plan_copy(const dockerfile::CopyLine& line, CopySource& source,
+                             const std::vector<SelectedSource>& selected, const std::string& destination);
+  Result<RunStep> prepare_run(const dockerfile::RunLine& line) const;
+
+  // Helpers
+  Error placed(Error error, dockerfile::Place place) const;
+  Error refused(std::string_view what, dockerfile::Place place) const;
+  Result<std::string> expand(const std::string& text, dockerfile::Place place) const;
+  Result<std::string> expand(const Word& word) const { return expand(word.text, word.place); }
+  std::optional<std::string> variable(std::string_view name) const;
+  SourcePlace source_place(int line) const;
+  void mark(const std::string& what) { state_.places[what] = source_place(current_->place.line); }
+  std::vector<std::string> shell_words() const;
+  std::vector<std::string> command_words(const dockerfile::CommandLine& command) const;
+  void add_history(std::string created_by, bool empty);
+  void add_layer(const CachedStep& step, std::string created_by);
+  Result<void> put_inventory(const WrittenLayer& layer, LayerCataloger& cataloger);
+  LayerOptions layer_options() const { return {work_.request.compression, work_.fixed_time}; }
+  StepKey key(std::string_view kind) const;
+  DestinationView& view();
+  std::string header(std::string_view what);
+  TimePoint now() const;
+
+  BuildWork& work_;
+  std::size_t index_;
+  const dockerfile::Stage& stage_;
+  StageState state_;
+  const Instruction* current_ = nullptr;
+  struct Argument {
+    std::string name;
+    std::string value;
+  };
+  std::vector<Argument> arguments_;  // declared in this stage, with a value, in order
+  bool command_set_ = false;         // CMD stands in this stage
+  std::unique_ptr<DestinationView> view_;
+  std::size_t step_ = 0;
+  std::size_t steps_ = 0;
+};
+
+}  // namespace scangate::build
