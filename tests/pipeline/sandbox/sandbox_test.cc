@@ -86,14 +86,15 @@ TEST_P(SandboxTest, FeedsInput) {
 }
 
 TEST_P(SandboxTest, WritesToPassedDescriptors) {
-  const auto file = folder_.path() / "out";
-  auto fd = open_file(file, O_RDWR | O_CREAT);
-  ASSERT_TRUE(fd);
+  auto out = open_file(folder_.path() / "out", O_WRONLY | O_CREAT);
+  auto err = open_file(folder_.path() / "err", O_WRONLY | O_CREAT);
+  ASSERT_TRUE(out && err);
   auto direct = shell("echo one; echo two >&2");
-  direct.stdout_fd = fd->get();
-  direct.stderr_fd = fd->get();
+  direct.stdout_fd = out->get();
+  direct.stderr_fd = err->get();
   said_by(direct);
-  EXPECT_EQ(read_file(file, 100).value(), "one\ntwo\n");
+  EXPECT_EQ(read_file(folder_.path() / "out", 100).value(), "one\n");
+  EXPECT_EQ(read_file(folder_.path() / "err", 100).value(), "two\n");
 }
 
 TEST_P(SandboxTest, HasNamespacesOfItsOwn) {
