@@ -31,9 +31,7 @@ std::string_view parent_path(std::string_view path) {
 }
 
 FileProblem over_cap(std::size_t cap_bytes) {
-  return {fmt::format("larger than {}, not read (remedy: remove the file from the image or make it smaller)",
-                      human_bytes(cap_bytes)),
-          true};
+  return {fmt::format("larger than {}, not read in full", human_bytes(cap_bytes)), true};
 }
 
 }  // namespace scangate

@@ -185,7 +185,8 @@ void read_file_list(std::string_view text, std::string owner, Part part, FileRec
     if (record.owned.size() >= kMaxOwnedPerFile) return;  // the rest counts as not owned: more findings, never fewer
     record.owned.push_back({owner, std::string(line)});
   }
-  record.other_names.push_back(std::move(owner));
+  // Distroless names some of these files by an encoded package name: only dpkg's own lists tell a missing record.
+  if (part == Part::list) record.other_names.push_back(std::move(owner));
 }
 
 class Dpkg final : public Cataloger {
