@@ -200,7 +200,7 @@ class Matcher {
 
   static std::string remedy(const Finding& finding, const Package& package,
                             const std::optional<std::string>& last_affected) {
-    if (finding.id.starts_with("MAL-")) return fmt::format("remove {}: this release is malware", package.name);
+    if (finding.severity_source == "malware") return fmt::format("remove {}: this release is malware", package.name);
     // The distribution's fixed version is that of the source package.
     const bool other_source = !package.source_version.empty() && package.source_version != package.version;
     const std::string of_source = other_source ? fmt::format(" (source {})", package.source_name) : "";
@@ -219,7 +219,6 @@ class Matcher {
     finding.title = cut_text(one_line(fmt::format("the version '{}' of {} cannot be compared with its advisories",
                                                   package.version, package.name)),
                              200);
-    finding.detail = cut_text(one_line(package.name + " " + package.version), 200);
     finding.remedy = fmt::format("check {} by hand", package.name);
     finding.package = package;
     finding.layer = package.layer;
