@@ -1,0 +1,122 @@
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+#include "base/file.h"
+#include "executor/cli/commands.h"
+#include "executor/cli/context.h"
+#include "pipeline/image/transfer.h"
+
+namespace scangate::cli {
+namespace {
+
+constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
+
+struct Options {
+  std::string context = ".";
+  std::string dockerfile, target, platform, output, iid_file, network = "host";
+  std::vector<std::string> names, build_args, labels;
+  bool no_cache = false;
+  bool pull = false;
+};
+
+// K=V, or K alone: the value of the environment, as docker does; a name the environment lacks is left out.
+Result<std::map<std::string, std::string>> pairs(const std::vector<std::string>& words, const std::vector<std::string>& environment, std::string_view flag) {
+  std::map<std::string, std::string> out;
+  for (const auto& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == 0) return fail(Fault::user, fmt::format("{} '{}' has no name before '='", flag, word));
+    if (equals != std::string::npos) {
+      out[word.substr(0, equals)] = word.substr(equals + 1);
+    } else if (const auto value = environment_value(environment, word)) {
+      out[word] = *value;
+    }
+  }
+  return out;
+}
+
+Result<BuildRequest> request_of(const Options& options, const Context& context) {
+  BuildRequest request;
+  request.context = options.context;
+  request.target = options.target;
+  request.no_cache = options.no_cache;
+  request.pull = options.pull;
+  if (options.network != "host" && options.network != "none" && options.network != "default")
+    return fail(Fault::user, fmt::format("--network '{}' is not one of default, host, none", options.network));
+  request.network = options.network == "none" ? Network::none : Network::host;
+  if (!options.platform.empty()) {
+    SCANGATE_TRY(request.platform, Platform::parse(options.platform));
+  }
+  SCANGATE_TRY(request.build_args, pairs(options.build_args, context.environment, "--build-arg"));
+  SCANGATE_TRY(request.labels, pairs(options.labels, {}, "--label"));
+  if (const auto epoch = environment_value(context.environment, "SOURCE_DATE_EPOCH")) {
+    std::int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(epoch->data(), epoch->data() + epoch->size(), seconds);
+    if (error != std::errc() || end != epoch->data() + epoch->size()) return fail(Fault::user, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", *epoch));
+    request.source_date_epoch = TimePoint(std::chrono::seconds(seconds));
+  }
+  if (options.dockerfile == "-") {
+    SCANGATE_TRY(request.dockerfile_text, read_fd(0, kMaxDockerfileBytes, "standard input"));
+    request.dockerfile_name = "Dockerfile";
+  } else {
+    // As docker: a relative -f is relative to where the user stands, not to the context.
+    const std::filesystem::path file = options.dockerfile.empty() ? std::filesystem::path(options.context) / "Dockerfile" : std::filesystem::path(options.dockerfile);
+    std::error_code ignored;
+    const auto inside = std::filesystem::relative(file, options.context, ignored);
+    if (!inside.empty() && !inside.string().starts_with("..")) {
+      request.dockerfile = inside.string();
+    } else {
+      SCANGATE_TRY(request.dockerfile_text, read_file(file, kMaxDockerfileBytes));
+    }
+    request.dockerfile_name = file.lexically_normal().string();
+  }
+  return request;
+}
+
+Result<ExitCode> build(Context& context, const Options& options) {
+  SCANGATE_TRY(const BuildRequest request, request_of(options, context));
+  std::vector<Reference> names;
+  for (const auto& name : options.names) {
+    SCANGATE_TRY(auto reference, Reference::parse(name));
+    names.push_back(std::move(reference));
+  }
+  SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::yes));
+  SCANGATE_TRY(const auto built, engine->build(request, names, context.cancel, context.progress()));
+  for (const auto& warning : built.warnings)
+    context.progress().line(Level::warning, fmt::format("{}:{}: {} ({})", warning.place.file, warning.place.line, warning.text, warning.rule));
+  if (built.failed_step) {
+    context.console.reset();
+    const std::string text = "scangate: " + built.failed_step->text + "\n";
+    static_cast<void>(write_fd(2, as_bytes(text), "standard error"));
+    return ExitCode::failed;
+  }
+  if (!options.output.empty()) {
+    const std::string name = names.empty() ? std::string() : names.front().str();
+    SCANGATE_CHECK(export_image(*engine->store(), built.manifest_digest, name, options.output, context.cancel, context.progress()));
+  }
+  if (!options.iid_file.empty()) SCANGATE_CHECK(write_file_atomic(options.iid_file, as_bytes(built.config_digest.str())));
+  for (const auto& name : names) context.progress().line(Level::info, "built " + name.familiar());
+  SCANGATE_CHECK(context.print(built.config_digest.str() + "\n"));
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_build(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("build", "Build an image from a Dockerfile into the store; prints its id");
+  auto options = std::make_shared<Options>();
+  command->add_option("-f,--file", options->dockerfile, "Dockerfile; - reads standard input")->type_name("FILE");
+  command->add_option("-t,--tag", options->names, "Name of the image; may be given again")->type_name("REF")->allow_extra_args(false);
+  command->add_option("--target", options->target, "Stage to build instead of the last")->type_name("STAGE");
+  command->add_option("--build-arg", options->build_args, "Value of an ARG; may be given again")->type_name("K=V")->allow_extra_args(false);
+  command->add_option("--label", options->labels, "Label of the image; may be given again")->type_name("K=V")->allow_extra_args(false);
+  command->add_option("--platform", options->platform, "os/architecture; the host's only")->type_name("PLATFORM");
+  command->add_option("--network", options->network, "Network of RUN steps: default, host, none");
+  command->add_option("-o,--output", options->output, "Also write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE")->type_name("TARGET");
+  command->add_option("--iidfile", options->iid_file, "Write the image id to a file")->type_name("FILE");
+  command->add_flag("--no-cache", options->no_cache, "Run every step again");
+  command->add_flag("--pull", options->pull, "Ask the registry for newer base images");
+  command->add_option("context", options->context, "Folder that COPY and ADD read from")->required()->type_name("CONTEXT");
+  command->callback([options, &context] { context.guard([&] { return build(context, *options); }); });
+}
+
+}  // namespace scangate::cli

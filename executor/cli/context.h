@@ -1,0 +1,54 @@
+#pragma once
+// What every command of the command line shares.
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/process.h"
+#include "executor/console/console.h"
+#include "executor/engine/engine.h"
+#include "executor/engine/logins.h"
+#include "executor/exit/exit_code.h"
+#include "executor/settings/settings.h"
+
+namespace scangate::cli {
+
+struct GlobalOptions {
+  std::string store, config, database, policy;
+  std::string progress = "auto";  // auto, tty, plain, json
+  bool quiet = false;
+};
+
+// Made in main; commands keep a reference. Standard output carries results, standard error progress and errors.
+struct Context {
+  std::vector<std::string> environment;
+  std::filesystem::path program;
+  const Clock& clock;
+  ProcessRunner& runner;
+  Cancel cancel;
+  GlobalOptions global;
+  ExitCode exit = ExitCode::done;
+  int raw_exit = -1;  // when >= 0 it is the process's code (the runner's own numbers)
+  std::unique_ptr<Console> console;
+
+  Console& progress();
+  Result<Settings> settings() const;
+  // The user's own credentials: $DOCKER_CONFIG/config.json or ~/.docker/config.json, when there is one.
+  Result<std::shared_ptr<CredentialSource>> user_credentials();
+  // Enters the namespaces that mounts need, then opens the engine with the given credentials (none: the user's own).
+  enum class Mounts { no, yes };
+  Result<std::unique_ptr<Engine>> open_engine(Mounts mounts, std::shared_ptr<CredentialSource> credentials = nullptr);
+
+  // Prints the Error and sets the exit code by its fault.
+  void report(const Error& error);
+  // Runs a command's body: an Error becomes message and exit code.
+  void guard(const std::function<Result<ExitCode>()>& body);
+  // Standard output, whole or failing loudly.
+  Result<void> print(std::string_view text) const;
+};
+
+}  // namespace scangate::cli

@@ -1,0 +1,177 @@
+#include "executor/engine/engine.h"
+
+#include <mutex>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "executor/engine/facts.h"
+#include "pipeline/image/transfer.h"
+#include "scan/backend/backend.h"
+#include "scan/inventory/inventory.h"
+
+namespace scangate {
+namespace {
+
+// A policy is written by hand; a megabyte is a mistake.
+constexpr std::size_t kMaxPolicyBytes = 1U << 20U;
+// Table of the store's cache that holds build_facts_text() by manifest digest.
+constexpr std::string_view kFactsTable = "facts";
+constexpr std::string_view kInventoryTable = "inventory";
+
+Result<Policy> load_policy(const Settings& settings) {
+  if (!settings.policy) return Policy::builtin_default();
+  SCANGATE_TRY(const std::string yaml, read_file(*settings.policy, kMaxPolicyBytes));
+  return Policy::parse(yaml, settings.policy->string());
+}
+
+}  // namespace
+
+struct Engine::State {
+  Settings settings;
+  std::shared_ptr<Store> store;
+  std::unique_ptr<Registry> registry;
+  std::optional<Policy> policy;
+  std::shared_ptr<AdvisoryDatabase> database;
+  std::string no_database;
+  const Clock& clock;
+  ProcessRunner& runner;
+  std::vector<std::string> run_environment;
+  std::mutex mutex;  // of the two below
+  std::unique_ptr<Sandbox> sandbox;
+  std::optional<Snapshots> snapshots;
+
+  Result<Inventory> inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel, Progress& progress);
+};
+
+// Proxies of the host for RUN steps: what docker passes from its client configuration.
+static std::vector<std::string> proxy_variables(const std::vector<std::string>& environment) {
+  std::vector<std::string> out;
+  for (const auto& entry : environment) {
+    const std::string name = to_lower(entry.substr(0, entry.find('=')));
+    if (name == "http_proxy" || name == "https_proxy" || name == "ftp_proxy" || name == "no_proxy") out.push_back(entry);
+  }
+  return out;
+}
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::open(Settings settings, std::shared_ptr<CredentialSource> credentials, const Clock& clock, ProcessRunner& runner,
+                                             const std::vector<std::string>& environment) {
+  SCANGATE_TRY(auto store, Store::open(settings.store));
+  SCANGATE_TRY(auto policy, load_policy(settings));
+  auto state = std::unique_ptr<State>(new State{.settings = std::move(settings),
+                                                .store = std::move(store),
+                                                .policy = std::move(policy),
+                                                .clock = clock,
+                                                .runner = runner,
+                                                .run_environment = proxy_variables(environment)});
+  auto database = AdvisoryDatabase::open(state->settings.database);
+  if (database)
+    state->database = std::move(*database);
+  else
+    state->no_database = database.error().text();
+  state->registry = std::make_unique<Registry>(state->settings.registries, std::move(credentials), make_curl_transport(environment));
+  return std::unique_ptr<Engine>(new Engine(std::move(state)));
+}
+
+const Settings& Engine::settings() const { return state_->settings; }
+const std::shared_ptr<Store>& Engine::store() const { return state_->store; }
+Registry& Engine::registry() { return *state_->registry; }
+const Policy& Engine::policy() const { return *state_->policy; }
+
+Result<Sandbox*> Engine::sandbox(Progress& progress) {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->sandbox) {
+    const SandboxSettings settings{.runtime = state_->settings.runtime, .state_folder = state_->settings.store / "sandbox"};
+    SCANGATE_TRY(state_->sandbox, probe_sandbox(settings, state_->runner));
+    progress.line(Level::debug, "sandbox: " + state_->sandbox->description());
+  }
+  return state_->sandbox.get();
+}
+
+Result<Snapshots*> Engine::snapshots() {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->snapshots) {
+    SCANGATE_TRY(state_->snapshots, Snapshots::probe(state_->store));
+  }
+  return &*state_->snapshots;
+}
+
+Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(const auto lease, state_->store->lease());
+  SCANGATE_TRY(Sandbox * sandbox, this->sandbox(progress));
+  SCANGATE_TRY(Snapshots * snapshots, this->snapshots());
+  const BuildHost host{.store = state_->store,
+                       .snapshots = snapshots,
+                       .sandbox = sandbox,
+                       .registry = state_->registry.get(),
+                       .run_environment = state_->run_environment};
+  SCANGATE_TRY(auto built, build_image(request, host, {}, cancel, progress));
+  if (built.failed_step) return built;
+  SCANGATE_CHECK(state_->store->cache_put(kFactsTable, built.manifest_digest.str(), build_facts_text(built.facts)));
+  for (const auto& name : names) SCANGATE_CHECK(state_->store->tag(name, built.manifest_digest));
+  return built;
+}
+
+Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel, Progress& progress) {
+  std::vector<LayerInventory> layers;
+  for (std::size_t i = 0; i < facts.layers.size(); ++i) {
+    if (cancel.cancelled()) return fail(cancelled_error());
+    const DiffId& diff_id = facts.layers[i].diff_id;
+    SCANGATE_TRY(const auto known, store->cache_get(kInventoryTable, inventory_key(diff_id)));
+    if (known) {
+      if (auto parsed = LayerInventory::parse(*known)) {
+        layers.push_back(std::move(*parsed));
+        continue;
+      }
+    }
+    progress.line(Level::info, fmt::format("cataloguing layer {}/{} {}", i + 1, facts.layers.size(), diff_id.digest.brief()));
+    LayerCataloger cataloger;
+    if (auto read = stored_layer(*store, manifest.layers[i], diff_id)->read(cataloger); !read)
+      return fail(std::move(read).error().during(fmt::format("cataloguing layer {}", diff_id.digest.str())));
+    layers.push_back(cataloger.finish());
+    SCANGATE_CHECK(store->cache_put(kInventoryTable, inventory_key(diff_id), layers.back().serialise()));
+  }
+  return merge_layers(layers);
+}
+
+Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(const auto lease, state_->store->lease());
+  ScanInput input;
+  SCANGATE_TRY(input.image, image_facts(*state_->store, manifest_digest, name));
+  SCANGATE_TRY(const auto known, state_->store->cache_get(kFactsTable, manifest_digest.str()));
+  // Damaged facts cost the report its line numbers, never the scan.
+  if (known && !apply_build_facts(*known, input.image)) progress.line(Level::warning, "what the build knew of this image is damaged and left out");
+  SCANGATE_TRY(const auto manifest, state_->store->manifest(manifest_digest));
+  if (manifest.layers.size() != input.image.layers.size())
+    return fail(Fault::user, fmt::format("image {} has {} layers in its manifest and {} in its config", name, manifest.layers.size(), input.image.layers.size()));
+  SCANGATE_TRY(input.inventory, state_->inventory(input.image, manifest, cancel, progress));
+  return scan_native(input, state_->database.get(), state_->no_database, *state_->policy, state_->clock);
+}
+
+Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(const auto lease, state_->store->lease());
+  PushOutcome outcome;
+  const Enforce enforce = state_->settings.enforce;
+  if (enforce != Enforce::off) {
+    progress.line(Level::info, fmt::format("scanning {} before it is pushed", to.familiar()));
+    auto scanned = scan(manifest_digest, to.familiar(), cancel, progress);
+    if (scanned) {
+      outcome.scan = std::move(*scanned);
+    } else {
+      outcome.scan.image.name = to.familiar();
+      outcome.scan.image.manifest_digest = manifest_digest;
+      outcome.scan.started = outcome.scan.ended = state_->clock.now();
+      outcome.scan.verdict = {.outcome = Outcome::undecided, .reasons = {"the scan failed: " + scanned.error().text()}, .policy = state_->policy->name()};
+    }
+    outcome.code = exit_code_of(outcome.scan.verdict.outcome);
+    if (!may_leave(outcome.scan.verdict.outcome) && enforce == Enforce::strict) return outcome;
+  }
+  if (cancel.cancelled()) return fail(cancelled_error());
+  SCANGATE_TRY(outcome.pushed, state_->registry->push(*state_->store, manifest_digest, to, cancel, progress));
+  outcome.code = ExitCode::done;
+  return outcome;
+}
+
+}  // namespace scangate

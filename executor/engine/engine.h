@@ -1,0 +1,65 @@
+#pragma once
+// Build, scan and push joined to the one rule: nothing is uploaded that was not scanned and allowed. The command line and the gate of a job both
+// work through this.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/progress.h"
+#include "executor/exit/exit_code.h"
+#include "executor/settings/settings.h"
+#include "pipeline/build/build.h"
+#include "pipeline/image/snapshot.h"
+#include "pipeline/image/store.h"
+#include "pipeline/registry/registry.h"
+#include "pipeline/sandbox/sandbox.h"
+#include "scan/advisory/advisory.h"
+#include "scan/model/verdict.h"
+#include "scan/policy/policy.h"
+
+namespace scangate {
+
+struct PushOutcome {
+  ScanResult scan;                    // an empty one under Enforce::off
+  std::optional<PushedImage> pushed;  // absent: the gate kept the image here
+  ExitCode code = ExitCode::undecided;
+};
+
+// Thread-safe: a job may run several commands at once.
+class Engine {
+ public:
+  // Opens the store, the policy and the advisory database (whose absence is no Error: scans are then undecided). The sandbox and the snapshots are
+  // probed when a build first needs them. `clock` and `runner` outlive the engine.
+  static Result<std::unique_ptr<Engine>> open(Settings settings, std::shared_ptr<CredentialSource> credentials, const Clock& clock, ProcessRunner& runner,
+                                              const std::vector<std::string>& environment);
+  ~Engine();
+
+  const Settings& settings() const;
+  const std::shared_ptr<Store>& store() const;
+  Registry& registry();
+  const Policy& policy() const;
+
+  // The sandbox, probed on first use; the line that says which one it is goes to `progress` once.
+  Result<Sandbox*> sandbox(Progress& progress);
+  Result<Snapshots*> snapshots();
+
+  // Builds, remembers what the builder knows, and tags.
+  Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress);
+
+  // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read. Errors: the store's and the
+  // layers'; callers that guard a push treat each as undecided.
+  Result<ScanResult> scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel, Progress& progress);
+
+  // The gate: scan, verdict, and only then the upload of exactly that digest. A scan that fails is an outcome with ExitCode::undecided and the
+  // reason in its verdict; Errors are those of the upload.
+  Result<PushOutcome> push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress);
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace scangate

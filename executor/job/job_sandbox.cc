@@ -1,0 +1,186 @@
+#include "executor/job/job_sandbox.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <charconv>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "executor/job/tool_root.h"
+#include "executor/wire/wire.h"
+#include "pipeline/image/transfer.h"
+
+namespace scangate {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+// Names the shim answers to. Commands it does not serve are refused by the gate with what is served.
+constexpr std::array<const char*, 2> kShimNames = {"docker", "podman"};
+// /etc/passwd of an image; the largest seen has some hundred lines.
+constexpr std::size_t kMaxPasswdBytes = 1U << 20U;
+
+// The shells a job image may have, in the order GitLab Runner's docker executor tries them.
+const char* const kShell =
+    "for s in /usr/local/bin/bash /usr/bin/bash /bin/bash /usr/local/bin/sh /usr/bin/sh /bin/sh /busybox/sh; do "
+    "[ -x \"$s\" ] && exec \"$s\"; done; echo 'this image has no shell' >&2; exit 127";
+
+void set_variable(std::vector<std::string>& environment, std::string_view name, std::string value) {
+  for (auto& entry : environment)
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
+      entry = std::string(name) + "=" + std::move(value);
+      return;
+    }
+  environment.push_back(std::string(name) + "=" + std::move(value));
+}
+
+std::vector<std::string> complete_environment(std::vector<std::string> base, const JobScript& script) {
+  std::string path = environment_value(base, "PATH").value_or(std::string(kDefaultPath));
+  if (script.gate_folder) path = std::string(wire::kCommands) + ":" + path;
+  set_variable(base, "PATH", path);
+  if (!environment_value(base, "HOME")) set_variable(base, "HOME", "/root");
+  for (const auto& entry : script.environment) {
+    const std::size_t equals = entry.find('=');
+    if (equals != std::string::npos) set_variable(base, std::string_view(entry).substr(0, equals), entry.substr(equals + 1));
+  }
+  return base;
+}
+
+std::vector<SandboxMount> job_mounts(const JobScript& script) {
+  std::vector<SandboxMount> mounts = script.mounts;
+  if (script.gate_folder) mounts.push_back({.source = *script.gate_folder, .target = wire::kFolder, .read_only = true});
+  return mounts;
+}
+
+SandboxSpec spec_of(const JobScript& script) {
+  SandboxSpec spec;
+  spec.argv = {"sh", "-c", kShell};
+  spec.directory = script.directory;
+  spec.hostname = "runner";
+  spec.stdin_fd = script.script_fd;
+  spec.stdout_fd = script.stdout_fd;
+  spec.stderr_fd = script.stderr_fd;
+  return spec;
+}
+
+std::optional<std::uint32_t> number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
+}
+
+// The fields of the line of an account file (passwd(5), group(5)) whose field `key` is `wanted`.
+Result<std::optional<std::vector<std::string>>> account(int root, const std::string& file, std::size_t key, std::string_view wanted) {
+  auto fd = open_in_root(root, file, O_RDONLY);
+  if (!fd) return std::nullopt;  // an image without accounts
+  SCANGATE_TRY(const std::string text, read_fd(fd->get(), kMaxPasswdBytes, file));
+  for (const auto& line : split(text, '\n')) {
+    auto fields = split(line, ':');
+    if (fields.size() > 3 && fields[key] == wanted) return fields;
+  }
+  return std::nullopt;
+}
+
+// The image's USER: "name", "uid", either with ":group". OCI image-spec v1.1, config.md, "User".
+Result<void> set_user(const fs::path& root, const std::string& user, SandboxSpec& spec) {
+  if (user.empty()) return {};
+  SCANGATE_TRY(const UniqueFd folder, open_file(root, O_PATH | O_DIRECTORY));
+  const std::size_t colon = user.find(':');
+  const std::string name = user.substr(0, colon);
+  if (const auto uid = number(name)) {
+    spec.uid = *uid;
+  } else {
+    SCANGATE_TRY(const auto fields, account(folder.get(), "/etc/passwd", 0, name));
+    if (!fields) return fail(Fault::user, fmt::format("the image's user '{}' is not in its /etc/passwd", name));
+    spec.uid = number((*fields)[2]).value_or(65534);
+  }
+  SCANGATE_TRY(const auto by_id, account(folder.get(), "/etc/passwd", 2, std::to_string(spec.uid)));
+  if (by_id) spec.gid = number((*by_id)[3]).value_or(0);
+  if (colon == std::string::npos) return {};
+  const std::string group = user.substr(colon + 1);
+  if (const auto gid = number(group)) {
+    spec.gid = *gid;
+    return {};
+  }
+  SCANGATE_TRY(const auto fields, account(folder.get(), "/etc/group", 0, group));
+  if (!fields) return fail(Fault::user, fmt::format("the image's group '{}' is not in its /etc/group", group));
+  spec.gid = number((*fields)[2]).value_or(65534);
+  return {};
+}
+
+}  // namespace
+
+bool matches_image(std::string_view image, const std::vector<std::string>& patterns) {
+  for (std::string_view prefix : {"docker.io/library/", "docker.io/", "index.docker.io/"})
+    if (image.starts_with(prefix)) {
+      image.remove_prefix(prefix.size());
+      break;
+    }
+  const std::string name(image.substr(0, image.find('@')));
+  for (const auto& pattern : patterns)
+    if (fnmatch(pattern.c_str(), name.c_str(), 0) == 0) return true;
+  return false;
+}
+
+Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim) {
+  const fs::path bin = folder / "bin";
+  SCANGATE_CHECK(make_directories(bin));
+  // A copy, not a link: the folder is mounted into sandboxes, where the host's other folders are not.
+  auto program = read_file(shim, 64U << 20U);
+  if (!program)
+    return fail(std::move(program).error().remedy("the shim is installed beside scangate; set 'shim:' in the configuration when it is elsewhere"));
+  SCANGATE_CHECK(write_file_atomic(bin / "scangate-shim", as_bytes(*program), 0755));
+  for (const char* name : kShimNames) {
+    std::error_code error;
+    fs::remove(bin / name, error);
+    fs::create_symlink("scangate-shim", bin / name, error);
+    if (error) return fail(host_error("cannot make " + (bin / name).string(), error.value()));
+  }
+  return {};
+}
+
+Result<Exit> run_in_tool_root(Engine& engine, const fs::path& folder, const JobScript& script, const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(Sandbox * sandbox, engine.sandbox(progress));
+  SCANGATE_TRY(const ToolRoot tools, make_tool_root(folder));
+  SandboxSpec spec = spec_of(script);
+  spec.root = tools.root;
+  spec.root_read_only = true;
+  spec.mounts = tools.mounts;
+  for (auto& mount : job_mounts(script)) {
+    SCANGATE_CHECK(add_tool_root_point(tools, mount));
+    spec.mounts.push_back(std::move(mount));
+  }
+  spec.environment = complete_environment({}, script);
+  return sandbox->run(spec, cancel, {});
+}
+
+Result<Exit> run_in_image(Engine& engine, const Digest& manifest_digest, const JobScript& script, const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(Sandbox * sandbox, engine.sandbox(progress));
+  SCANGATE_TRY(Snapshots * snapshots, engine.snapshots());
+  SCANGATE_TRY(const auto manifest, engine.store()->manifest(manifest_digest));
+  SCANGATE_TRY(const auto config, engine.store()->config(manifest));
+  SCANGATE_TRY(Workspace workspace, snapshots->mount(config.diff_ids, cancel, progress));
+  SandboxSpec spec = spec_of(script);
+  spec.root = workspace.root();
+  SCANGATE_CHECK(set_user(workspace.root(), config.user, spec));
+  spec.mounts = job_mounts(script);
+  // Name resolution of the host, for the time of the script only.
+  for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) {
+    std::error_code error;
+    const fs::path real = fs::canonical(file, error);
+    if (!error) spec.mounts.push_back({.source = real, .target = file});
+  }
+  for (const auto& mount : spec.mounts) {
+    std::error_code ignored;
+    const bool folder = mount.source.empty() || fs::is_directory(mount.source, ignored);
+    SCANGATE_CHECK(workspace.add_mount_point(mount.target, folder ? Workspace::PointKind::directory : Workspace::PointKind::file));
+  }
+  for (const auto& point : sandbox_mount_points()) SCANGATE_CHECK(workspace.add_mount_point(point, Workspace::PointKind::directory));
+  spec.environment = complete_environment(config.environment, script);
+  return sandbox->run(spec, cancel, {});
+}
+
+}  // namespace scangate

@@ -1,0 +1,37 @@
+#pragma once
+// Where a job's scripts run: the host's tool root, or the job's image on an overlay.
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/process.h"
+#include "executor/engine/engine.h"
+
+namespace scangate {
+
+struct JobScript {
+  int script_fd = -1;                       // the shell reads it as its standard input
+  std::vector<std::string> environment;     // added to the root's own
+  std::string directory = "/";
+  std::vector<SandboxMount> mounts;         // the job's folders, at the paths its scripts expect
+  std::optional<std::filesystem::path> gate_folder;  // mounted at wire::kFolder: socket and shim; its bin comes first on PATH
+  int stdout_fd = 1;
+  int stderr_fd = 2;
+};
+
+// True when `image` matches one of the settings' patterns ("docker:*"; a tag-less pattern matches the bare name only).
+bool matches_image(std::string_view image, const std::vector<std::string>& patterns);
+
+// Runs a script with the host's programs. `folder` holds the mount points and is the caller's to remove.
+Result<Exit> run_in_tool_root(Engine& engine, const std::filesystem::path& folder, const JobScript& script, const Cancel& cancel, Progress& progress);
+
+// Runs it in an image of the store, with the image's environment and user; its changes to the root are dropped afterwards.
+Result<Exit> run_in_image(Engine& engine, const Digest& manifest_digest, const JobScript& script, const Cancel& cancel, Progress& progress);
+
+// Fills `folder` with the shim under every name it answers to, below bin/. `shim` is the static program.
+Result<void> make_gate_folder(const std::filesystem::path& folder, const std::filesystem::path& shim);
+
+}  // namespace scangate

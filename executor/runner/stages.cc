@@ -1,0 +1,219 @@
+#include "executor/runner/stages.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/file.h"
+#include "base/json/json.h"
+#include "base/text.h"
+#include "executor/session/job_step.h"
+#include "scan/report/report.h"
+
+namespace scangate {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kStateVariable = "SCANGATE_JOB_STATE";
+
+Result<int> code_variable(const std::vector<std::string>& environment, std::string_view name) {
+  const auto text = environment_value(environment, name);
+  int value = 0;
+  if (text) {
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error == std::errc() && end == text->data() + text->size() && value > 0 && value < 256) return value;
+  }
+  return fail(Error(Fault::host, fmt::format("{} is not set to an exit code", name)).remedy("this command is called by gitlab-runner's custom executor"));
+}
+
+Result<JobResponse> read_job(const RunnerCall& call) {
+  SCANGATE_TRY(const std::string text, read_file(call.job_response_file, kMaxJobResponseBytes));
+  return parse_job_response(text, call.job_response_file.string());
+}
+
+// A state folder belongs to us when it lies where config_stage puts them; job_env cannot be set by a job, but removing a folder deserves the check.
+Result<fs::path> state_folder(const RunnerCall& call) {
+  if (!call.state_folder) return fail(Error(Fault::host, fmt::format("{} is not set", kStateVariable)).remedy("config_exec must be 'scangate executor config'"));
+  return *call.state_folder;
+}
+
+// Stages that run the runner's own scripts: sources, caches, artifacts. Everything else is the job's.
+bool is_helper_stage(std::string_view stage) {
+  static constexpr std::array<std::string_view, 11> kHelper = {"prepare_script",
+                                                               "get_sources",
+                                                               "clear_worktree",
+                                                               "restore_cache",
+                                                               "download_artifacts",
+                                                               "archive_cache",
+                                                               "archive_cache_on_failure",
+                                                               "upload_artifacts_on_success",
+                                                               "upload_artifacts_on_failure",
+                                                               "cleanup_file_variables",
+                                                               "cleanup_build"};
+  return std::find(kHelper.begin(), kHelper.end(), stage) != kHelper.end();
+}
+
+struct JobFolders {
+  fs::path builds;
+  fs::path cache;
+};
+
+JobFolders folders_of(const fs::path& state) { return {.builds = state / "builds", .cache = state / "cache"}; }
+
+std::shared_ptr<Logins> logins_of(const JobResponse& job) {
+  auto logins = std::make_shared<Logins>();
+  for (const auto& credential : job.credentials)
+    if (credential.type == "registry")
+      logins->add(login_registry(credential.url), {.username = credential.username, .password = credential.password, .identity_token = {}});
+  return logins;
+}
+
+std::vector<DeclaredReport> declared_reports(const JobResponse& job) {
+  std::vector<DeclaredReport> out;
+  for (const auto& artifact : job.artifacts)
+    if (!artifact.type.empty() && artifact.type != "archive")
+      for (const auto& path : artifact.paths) out.push_back({artifact.type, path});
+  return out;
+}
+
+// CI_PROJECT_DIR, when it is inside the job's builds folder; it only says where reports go and how Dockerfiles are called.
+fs::path project_folder(const JobResponse& job, const fs::path& builds) {
+  const auto named = job.variable("CI_PROJECT_DIR");
+  if (named) {
+    const fs::path path = fs::path(*named).lexically_normal();
+    if (path.string().starts_with(builds.string() + "/")) return path;
+  }
+  return builds;
+}
+
+Result<std::optional<Digest>> job_image(Engine& engine, const JobResponse& job) {
+  if (job.image.empty() || matches_image(job.image, engine.settings().tool_images)) return std::nullopt;
+  SCANGATE_TRY(const Reference name, Reference::parse(job.image));
+  SCANGATE_TRY(const auto digest, engine.store()->find(name));
+  if (!digest) return fail(Fault::host, fmt::format("the job's image {} is not in the store", name.familiar()));
+  return digest;
+}
+
+}  // namespace
+
+Result<RunnerCall> read_runner_call(const std::vector<std::string>& environment) {
+  RunnerCall call;
+  SCANGATE_TRY(call.build_failure_code, code_variable(environment, "BUILD_FAILURE_EXIT_CODE"));
+  SCANGATE_TRY(call.system_failure_code, code_variable(environment, "SYSTEM_FAILURE_EXIT_CODE"));
+  call.job_response_file = environment_value(environment, "JOB_RESPONSE_FILE").value_or("");
+  call.exit_code_file = environment_value(environment, "BUILD_EXIT_CODE_FILE").value_or("");
+  call.temporary_folder = environment_value(environment, "TMPDIR").value_or("/tmp");
+  if (const auto state = environment_value(environment, kStateVariable)) call.state_folder = *state;
+  return call;
+}
+
+int runner_exit(const RunnerCall& call, ExitCode code, int script_code) {
+  if (code == ExitCode::done) return 0;
+  if (code == ExitCode::environment) return call.system_failure_code;
+  const int number = code == ExitCode::failed && script_code != 0 ? script_code : exit_number(code);
+  // The runner reads the first line as an integer; without the file the job ends with 1.
+  if (!call.exit_code_file.empty()) static_cast<void>(write_file_atomic(call.exit_code_file, as_bytes(std::to_string(number) + "\n")));
+  return call.build_failure_code;
+}
+
+Result<std::string> config_stage(const RunnerCall& call, const Settings& settings) {
+  SCANGATE_TRY(const JobResponse job, read_job(call));
+  // The runner's folder makes the name unique where several GitLab servers count their own jobs; the same call again gives the same folder.
+  const std::string name = fmt::format("job-{}-{}", job.id, Digest::of(call.temporary_folder.string()).hex().substr(0, 8));
+  const fs::path state = settings.store / "jobs" / name;
+  const JobFolders folders = folders_of(state);
+  SCANGATE_CHECK(make_directories(folders.builds));
+  SCANGATE_CHECK(make_directories(folders.cache));
+  nlohmann::ordered_json out;
+  out["driver"] = {{"name", "scangate"}, {"version", std::string(scangate_version())}};
+  out["builds_dir"] = folders.builds.string();
+  out["cache_dir"] = folders.cache.string();
+  out["builds_dir_is_shared"] = false;
+  out["hostname"] = "scangate";
+  out["shell"] = "bash";
+  out["job_env"] = {{std::string(kStateVariable), state.string()}};
+  return dump_json(out);
+}
+
+Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(const JobResponse job, read_job(call));
+  SCANGATE_TRY(auto engine, open_engine(logins_of(job)));
+  const Settings& settings = engine->settings();
+  SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
+  progress.line(Level::info, "Sandbox: " + sandbox->description());
+  for (const auto& service : job.services) {
+    if (!matches_image(service.name, settings.gate_services))
+      return fail(Error(Fault::user, fmt::format("service '{}' is not supported yet", service.name))
+                      .remedy("of services, only docker:dind is served, by the image gate"));
+    progress.line(Level::info, fmt::format("Service {}: served by the image gate", service.name));
+  }
+  if (job.image.empty()) {
+    progress.line(Level::info, "No image: the job runs with the host's tools, read-only");
+    return {};
+  }
+  if (matches_image(job.image, settings.tool_images)) {
+    progress.line(Level::info, fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image));
+    return {};
+  }
+  SCANGATE_TRY(const Reference name, Reference::parse(job.image));
+  progress.line(Level::info, fmt::format("Pulling image {} ...", name.familiar()));
+  SCANGATE_TRY(const auto pulled, engine->registry().pull(name, Platform::host(), PullPolicy::always, *engine->store(), cancel, progress));
+  SCANGATE_TRY(Snapshots * snapshots, engine->snapshots());
+  SCANGATE_TRY(const auto manifest, engine->store()->manifest(pulled.manifest_digest));
+  SCANGATE_TRY(const auto config, engine->store()->config(manifest));
+  SCANGATE_CHECK(snapshots->unpack(config.diff_ids, cancel, progress));
+  progress.line(Level::info, fmt::format("Using image {} with digest {}", name.familiar(), pulled.manifest_digest.str()));
+  return {};
+}
+
+Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, const std::string& stage, const OpenEngine& open_engine, const Cancel& cancel,
+                              Progress& progress) {
+  SCANGATE_TRY(const fs::path state, state_folder(call));
+  SCANGATE_TRY(const JobResponse job, read_job(call));
+  auto logins = logins_of(job);
+  SCANGATE_TRY(auto engine, open_engine(logins));
+  const JobFolders folders = folders_of(state);
+  SCANGATE_CHECK(make_directories(folders.builds));
+  SCANGATE_CHECK(make_directories(folders.cache));
+  SCANGATE_TRY(const UniqueFd script_fd, open_file(script, O_RDONLY));
+  JobScript order;
+  order.script_fd = script_fd.get();
+  order.directory = folders.builds.string();
+  for (const auto& folder : {folders.builds, folders.cache}) order.mounts.push_back({.source = folder, .target = folder.string(), .read_only = false});
+
+  if (is_helper_stage(stage)) {
+    SCANGATE_TRY(const Exit exit, run_in_tool_root(*engine, state / "tools", order, cancel, progress));
+    return StageResult{exit.shell_code() == 0 ? ExitCode::done : ExitCode::failed, exit.shell_code()};
+  }
+
+  SCANGATE_TRY(auto image, job_image(*engine, job));
+  const fs::path project = project_folder(job, folders.builds);
+  JobStep step{.image = std::move(image),
+               .script = std::move(order),
+               .state_folder = state,
+               .context = {.project_dir = project.string(), .cache_namespace = "project-" + job.project_id}};
+  SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
+  if (!result.scans.empty()) {
+    auto written = write_job_reports(result.scans, project, declared_reports(job));
+    if (!written)
+      progress.line(Level::warning, "the reports could not be written: " + written.error().text());
+    else
+      progress.line(Level::info, fmt::format("Reports: {}", fmt::join(*written, ", ")));
+    for (const auto& scan : result.scans) progress.line(Level::info, verdict_line(scan));
+    if (result.code == ExitCode::stopped && result.script_code == 0)
+      progress.line(Level::info, "The job fails because the gate stopped an image, although its script went on.");
+  }
+  return StageResult{result.code, result.script_code};
+}
+
+Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
+  if (!call.state_folder) return {};  // config never ran
+  const fs::path state = call.state_folder->lexically_normal();
+  if (state.parent_path() != (settings.store / "jobs").lexically_normal())
+    return fail(Fault::host, fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
+  return remove_tree(state);
+}
+
+}  // namespace scangate

@@ -1,0 +1,45 @@
+#pragma once
+// One script of a job, run in its sandbox with the gate beside it. Used by the runner's stages and by `scangate run` alike.
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "executor/engine/engine.h"
+#include "executor/engine/logins.h"
+#include "executor/gate/docker_service.h"
+#include "executor/job/job_sandbox.h"
+
+namespace scangate {
+
+struct JobStep {
+  std::optional<Digest> image;          // in the store; absent: the host's tool root
+  JobScript script;                     // gate_folder is filled in by run_job_step
+  std::filesystem::path state_folder;   // of this job: gate folder and tool root are made in it
+  GateContext context;
+};
+
+struct JobStepResult {
+  ExitCode code = ExitCode::failed;     // what the job ends with
+  int script_code = 0;                  // what the script itself ended with
+  std::vector<ScanResult> scans;
+};
+
+// Errors: the environment's (no sandbox, no image). A script that fails or a stopped push is a result.
+Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> logins, JobStep step, const Cancel& cancel, Progress& progress);
+
+struct DeclaredReport {
+  std::string type;  // GitLab's artifact type: "junit"
+  std::string path;  // relative to the project folder
+};
+
+// Writes the reports over `scans` below `<project>/scangate-reports/`, and where the job's YAML declares a report type at that path too. Everything is
+// opened inside the project folder: a symlink the job left cannot lead the write elsewhere. Gives the files written, relative to the project.
+Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const std::filesystem::path& project,
+                                                   const std::vector<DeclaredReport>& declared);
+
+// The version that reports and logs name.
+std::string_view scangate_version();
+
+}  // namespace scangate
