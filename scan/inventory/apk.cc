@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "scan/inventory/cataloger.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 // Alpine 3.19 with 15 packages has 15 kB, one with a desktop and 1,500 packages about 20 MB, mostly file names.
@@ -144,4 +144,4 @@ const Cataloger& apk_cataloger() {
   return kCataloger;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -8,7 +8,7 @@
 
 #include "scan/inventory/record.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 // Longest name, version or other kept field. dpkg and npm allow less than 256; a longer one is damage or an attack.
 inline constexpr std::size_t kMaxFieldBytes = 4096;
@@ -64,4 +64,4 @@ std::string_view parent_path(std::string_view path);
 // A problem for a file that is longer than its cap.
 FileProblem over_cap(std::size_t cap_bytes);
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "scan/inventory/cataloger.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 std::span<const Cataloger* const> all_catalogers() {
   static const std::array<const Cataloger*, 6> kAll = {&dpkg_cataloger(),   &apk_cataloger(), &os_release_cataloger(),
@@ -34,4 +34,4 @@ FileProblem over_cap(std::size_t cap_bytes) {
   return {fmt::format("larger than {}, not read in full", human_bytes(cap_bytes)), true};
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

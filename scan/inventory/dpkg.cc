@@ -6,7 +6,7 @@
 #include "scan/inventory/cataloger.h"
 #include "scan/inventory/field_lines.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 // Debian 12 with 800 packages has a status file of 0.7 MB; all 64,000 packages would have about 60 MB.
@@ -235,4 +235,4 @@ const Cataloger& dpkg_cataloger() {
   return kCataloger;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 char lower(char c) {
@@ -47,4 +47,4 @@ bool FieldLines::next(FieldLine& line) {
   return true;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

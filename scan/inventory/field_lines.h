@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace scangate {
+namespace scangate::inventory {
 
 struct FieldLine {
   enum class Kind {
@@ -32,4 +32,4 @@ class FieldLines {
 // ASCII letters without regard to case: deb822(5) and RFC 822 field names.
 bool same_field(std::string_view a, std::string_view b);
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "scan/inventory/cataloger.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 std::string normalised_python_name(std::string_view name) {
   std::string out;
@@ -37,4 +37,4 @@ std::string tolerant_utf8(std::string_view text) {
   return out;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -5,7 +5,7 @@
 
 #include "scan/model/package.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 // PEP 503: lower case, runs of "-", "_" and "." become one dash.
 std::string normalised_python_name(std::string_view name);
@@ -16,4 +16,4 @@ bool set_npm_name(Package& package, std::string_view name);
 // `text` with bytes that are no UTF-8 replaced by "?": JavaScript reads such files, our JSON parser refuses them.
 std::string tolerant_utf8(std::string_view text);
 
-}  // namespace scangate
+}  // namespace scangate::inventory

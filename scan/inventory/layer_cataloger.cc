@@ -4,6 +4,7 @@
 #include "scan/inventory/cataloger.h"
 
 namespace scangate {
+using namespace inventory;
 namespace {
 
 // Bounds the records of one layer. The largest node_modules seen have some 60,000 packages.

@@ -7,6 +7,7 @@
 #include "scan/inventory/record.h"
 
 namespace scangate {
+using namespace inventory;
 namespace {
 
 constexpr std::string_view kMagic = "scangate-layer-inventory";

@@ -4,7 +4,7 @@
 #include "scan/inventory/cataloger.h"
 #include "scan/inventory/language_names.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 // The largest lock files of public projects have about 5 MB.
@@ -124,4 +124,4 @@ const Cataloger& poetry_lock_cataloger() {
   return kCataloger;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -8,6 +8,7 @@
 #include "scan/inventory/os_packages.h"
 
 namespace scangate {
+using namespace inventory;
 namespace {
 
 // A reader looks at some; thousands come from one broken tree.

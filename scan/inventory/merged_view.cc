@@ -5,7 +5,7 @@
 
 #include "scan/inventory/cataloger.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 // What Linux allows on one path (path_resolution(7)).
@@ -95,4 +95,4 @@ std::optional<std::string> MergedView::resolve(std::string_view path) const {
   return at;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

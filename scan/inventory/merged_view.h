@@ -7,7 +7,7 @@
 
 #include "scan/inventory/record.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 struct VisibleNode {
   const LayerNode* node = nullptr;
@@ -45,4 +45,4 @@ class MergedView {
   std::string below_;  // reused: hide_below() runs once for every file of the image
 };
 
-}  // namespace scangate
+}  // namespace scangate::inventory

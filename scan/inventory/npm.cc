@@ -4,7 +4,7 @@
 #include "scan/inventory/cataloger.h"
 #include "scan/inventory/language_names.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 // The largest package.json on npm have about 1 MB (generated "exports" maps).
@@ -69,4 +69,4 @@ const Cataloger& npm_cataloger() {
   return kCataloger;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 // Records count where the system looks: at its anchors as written and where symlinks lead from there. Both, since
 // runtimes differ on an upper layer's "lib/x" over a lower "lib -> usr/lib" (overlay replaces the symlink, containerd
@@ -129,4 +129,4 @@ std::vector<InventoryProblem> OsPackages::problems() const {
   return problems;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -12,7 +12,7 @@
 #include "scan/inventory/cataloger.h"
 #include "scan/inventory/merged_view.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 // Keeps pointers into the layers of the view it is shown: they outlive it.
 class OsPackages {
@@ -60,4 +60,4 @@ class OsPackages {
   std::optional<InventoryProblem> loss_;
 };
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "scan/inventory/cataloger.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 constexpr std::size_t kMaxOsReleaseBytes = 64U << 10U;  // real ones have under 1 kB
@@ -83,4 +83,4 @@ const Cataloger& os_release_cataloger() {
   return kCataloger;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

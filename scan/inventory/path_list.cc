@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 // Seven bits a byte, lowest first; the high bit says that more follow.
@@ -61,4 +61,4 @@ bool PathList::Reader::next(std::string_view& path) {
   return true;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

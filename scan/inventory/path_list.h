@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace scangate {
+namespace scangate::inventory {
 
 // PATH_MAX of Linux: no program can open a longer path by name.
 inline constexpr std::size_t kMaxPathBytes = 4096;
@@ -40,4 +40,4 @@ class PathList {
   std::string last_;
 };
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -6,7 +6,7 @@
 #include "scan/inventory/field_lines.h"
 #include "scan/inventory/language_names.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 // Headers come first and the long description after them, so the beginning is enough; the largest headers on PyPI (very
@@ -105,4 +105,4 @@ const Cataloger& python_cataloger() {
   return kCataloger;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

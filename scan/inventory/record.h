@@ -11,7 +11,7 @@
 #include "scan/inventory/path_list.h"
 #include "scan/model/inventory.h"
 
-namespace scangate {
+namespace scangate::inventory {
 
 // How merge_layers() uses a record.
 enum class Role {
@@ -53,12 +53,16 @@ struct LayerNode {
   unsigned noted_mode = 0;    // mode bits of a setuid or setgid file, else 0
 };
 
+}  // namespace scangate::inventory
+
+namespace scangate {
+
 struct LayerInventory::State {
-  std::map<std::string, LayerNode, std::less<>> nodes;  // by path
-  std::vector<std::string> whiteouts;                   // paths of lower layers that are gone
-  std::vector<std::string> opaques;                     // folders whose lower content is gone; "" is the root
-  PathList others;  // every path that is no directory: it hides what lower layers have there and below
-  std::vector<FileProblem> problems;  // of the layer as a whole
+  std::map<std::string, inventory::LayerNode, std::less<>> nodes;  // by path
+  std::vector<std::string> whiteouts;                              // paths of lower layers that are gone
+  std::vector<std::string> opaques;  // folders whose lower content is gone; "" is the root
+  inventory::PathList others;        // every path that is no directory: it hides what lower layers have there and below
+  std::vector<inventory::FileProblem> problems;  // of the layer as a whole
 };
 
 }  // namespace scangate

@@ -5,7 +5,7 @@
 
 #include "scan/inventory/cataloger.h"
 
-namespace scangate {
+namespace scangate::inventory {
 namespace {
 
 struct Place {
@@ -62,4 +62,4 @@ const Cataloger& unread_databases() {
   return kCataloger;
 }
 
-}  // namespace scangate
+}  // namespace scangate::inventory

@@ -10,6 +10,7 @@
 #include "tests/scan/inventory/layer_builder.h"
 
 namespace scangate {
+using namespace inventory;
 namespace {
 
 using testing::ElementsAre;

@@ -5,6 +5,7 @@
 #include "tests/scan/inventory/layer_builder.h"
 
 namespace scangate {
+using namespace inventory;
 namespace {
 
 std::string sample() {
