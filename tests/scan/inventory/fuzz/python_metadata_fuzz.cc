@@ -1,0 +1,6 @@
+#include "tests/scan/inventory/fuzz/one_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  scangate::catalog_one_file("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", data, size);
+  return 0;
+}
