@@ -128,9 +128,12 @@ std::size_t on_header(const char* data, std::size_t size, std::size_t count, voi
   const std::size_t colon = line.find(':');
   if (colon != std::string_view::npos)
     exchange.reply.headers.emplace_back(to_lower(trim(line.substr(0, colon))), trim(line.substr(colon + 1)));
-  else if (trim(line).empty())
+  else if (trim(line).empty()) {
     exchange.redirects = exchange.request->follow_redirects && is_redirect(exchange.reply.status) &&
                          !exchange.reply.header("location").empty();
+    if (exchange.reply.status >= 200 && !exchange.redirects && exchange.request->on_head)
+      exchange.request->on_head(exchange.reply);
+  }
   return line.size();
 }
 

@@ -17,6 +17,8 @@
 
 namespace scangate {
 
+struct HttpReply;
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -33,6 +35,8 @@ struct HttpRequest {
   std::optional<std::chrono::seconds> timeout;      // of the whole exchange
   std::uint64_t max_reply_bytes = UINT64_MAX;       // more is an Error
   std::function<void(std::uint64_t sent)> on_sent;  // progress of the body
+  // The last reply's status and headers before its body comes, so that an error's text need not go where a blob goes.
+  std::function<void(const HttpReply&)> on_head;
 };
 
 struct HttpReply {

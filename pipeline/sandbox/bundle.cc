@@ -2,6 +2,7 @@
 
 #include <sys/statvfs.h>
 
+#include "base/base64.h"
 #include "base/json/json.h"
 #include "pipeline/sandbox/seccomp.h"
 
@@ -41,21 +42,6 @@ json seccomp() {
           {"defaultErrnoRet", EPERM},
           {"architectures", architectures},
           {"syscalls", rules}};
-}
-
-// RFC 4648, section 4.
-std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto at = [&](std::size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U; };
-    const unsigned word = at(0) << 16U | at(1) << 8U | at(2);
-    out += kDigits[word >> 18U & 63U];
-    out += kDigits[word >> 12U & 63U];
-    out += i + 1 < bytes.size() ? kDigits[word >> 6U & 63U] : '=';
-    out += i + 2 < bytes.size() ? kDigits[word & 63U] : '=';
-  }
-  return out;
 }
 
 json mount_entry(std::string_view target, std::string_view type, std::string_view source, json options) {
@@ -174,7 +160,7 @@ Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem
       {"mounts", mount_list},
       {"linux", {{"namespaces", namespaces}, {"maskedPaths", masked_paths()}, {"readonlyPaths", read_only_paths()}}}};
   if (host.compiled_filter)
-    config["annotations"] = {{"run.oci.seccomp_bpf_data", base64(seccomp_filter())}};
+    config["annotations"] = {{"run.oci.seccomp_bpf_data", base64_encode(seccomp_filter())}};
   else
     config["linux"]["seccomp"] = seccomp();
   return dump_json(config);
