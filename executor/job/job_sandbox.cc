@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 
 #include <array>
-#include <charconv>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "executor/job/tool_root.h"
 #include "executor/wire/wire.h"
+#include "pipeline/build/accounts.h"
 #include "pipeline/image/transfer.h"
 
 namespace scangate {
@@ -20,8 +20,6 @@ namespace {
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 // Names the shim answers to. Commands it does not serve are refused by the gate with what is served.
 constexpr std::array<const char*, 2> kShimNames = {"docker", "podman"};
-// /etc/passwd of an image; the largest seen has some hundred lines.
-constexpr std::size_t kMaxPasswdBytes = 1U << 20U;
 
 // The shells a job image may have, in the order GitLab Runner's docker executor tries them.
 const char* const kShell =
@@ -66,48 +64,21 @@ SandboxSpec spec_of(const JobScript& script) {
   return spec;
 }
 
-std::optional<std::uint32_t> number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
-}
-
-// The fields of the line of an account file (passwd(5), group(5)) whose field `key` is `wanted`.
-Result<std::optional<std::vector<std::string>>> account(int root, const std::string& file, std::size_t key, std::string_view wanted) {
-  auto fd = open_in_root(root, file, O_RDONLY);
-  if (!fd) return std::nullopt;  // an image without accounts
-  SCANGATE_TRY(const std::string text, read_fd(fd->get(), kMaxPasswdBytes, file));
-  for (const auto& line : split(text, '\n')) {
-    auto fields = split(line, ':');
-    if (fields.size() > 3 && fields[key] == wanted) return fields;
-  }
-  return std::nullopt;
-}
-
-// The image's USER: "name", "uid", either with ":group". OCI image-spec v1.1, config.md, "User".
+// The image's USER by the image's own accounts.
 Result<void> set_user(const fs::path& root, const std::string& user, SandboxSpec& spec) {
-  if (user.empty()) return {};
   SCANGATE_TRY(const UniqueFd folder, open_file(root, O_PATH | O_DIRECTORY));
-  const std::size_t colon = user.find(':');
-  const std::string name = user.substr(0, colon);
-  if (const auto uid = number(name)) {
-    spec.uid = *uid;
-  } else {
-    SCANGATE_TRY(const auto fields, account(folder.get(), "/etc/passwd", 0, name));
-    if (!fields) return fail(Fault::user, fmt::format("the image's user '{}' is not in its /etc/passwd", name));
-    spec.uid = number((*fields)[2]).value_or(65534);
-  }
-  SCANGATE_TRY(const auto by_id, account(folder.get(), "/etc/passwd", 2, std::to_string(spec.uid)));
-  if (by_id) spec.gid = number((*by_id)[3]).value_or(0);
-  if (colon == std::string::npos) return {};
-  const std::string group = user.substr(colon + 1);
-  if (const auto gid = number(group)) {
-    spec.gid = *gid;
-    return {};
-  }
-  SCANGATE_TRY(const auto fields, account(folder.get(), "/etc/group", 0, group));
-  if (!fields) return fail(Fault::user, fmt::format("the image's group '{}' is not in its /etc/group", group));
-  spec.gid = number((*fields)[2]).value_or(65534);
+  const auto text_of = [&](const char* file) -> Result<std::string> {
+    auto fd = open_in_root(folder.get(), file, O_RDONLY);
+    if (!fd) return std::string();  // an image without accounts
+    return read_fd(fd->get(), build::kMaxAccountsBytes, file);
+  };
+  build::Accounts accounts;
+  SCANGATE_TRY(accounts.passwd, text_of("/etc/passwd"));
+  SCANGATE_TRY(accounts.group, text_of("/etc/group"));
+  SCANGATE_TRY(const build::RunUser found, build::parse_run_user(user, accounts));
+  spec.uid = found.owner.uid;
+  spec.gid = found.owner.gid;
+  spec.groups = found.groups;
   return {};
 }
 
