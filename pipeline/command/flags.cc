@@ -62,7 +62,7 @@ class FlagParser {
       const std::string lower = to_lower(value);
       if (lower == "1" || lower == "t" || lower == "true") return flag.take("true");
       if (lower == "0" || lower == "f" || lower == "false") return flag.take("false");
-      return fail(usage(command_, fmt::format("--{} takes true or false, not '{}'", flag.name, printable(value))));
+      return fail(usage(command_, fmt::format("--{} takes true or false", flag.name)));
     }
     if (auto taken = flag.take(value); !taken)
       return fail(usage(command_, fmt::format("--{}: {}", flag.name, taken.error().cause())));

@@ -196,7 +196,8 @@ Result<bool> ShellParser::take_keyword(const Context& context, std::vector<Frame
   const auto push = [&](Compound kind, bool conditional) -> Result<void> {
     if (frames.size() + static_cast<std::size_t>(context.depth) >= static_cast<std::size_t>(kMaxShellNesting))
       return fail(error_here(pos_, fmt::format("commands nested deeper than {} levels", kMaxShellNesting)));
-    frames.push_back({kind, conditional, kind == Compound::case_, "", pos_});
+    const bool alternative = list.next == Joiner::or_if || (list.next == Joiner::and_if && list.tested);
+    frames.push_back({kind, conditional || alternative, kind == Compound::case_, "", pos_});
     return {};
   };
   const auto consume = [&] {
@@ -239,7 +240,9 @@ Result<bool> ShellParser::take_keyword(const Context& context, std::vector<Frame
                      : (word == "done" ? Compound::loop : (word == "esac" ? Compound::case_ : Compound::brace));
     if (frames.empty() || frames.back().kind != kind) return false;  // then it is a plain word
     frames.pop_back();
-    return consume();
+    consume();
+    list.next = Joiner::sequence;
+    return true;
   }
   if (is({"{"})) {
     SCANGATE_CHECK(push(Compound::brace, false));
@@ -402,11 +405,14 @@ Result<bool> ShellParser::step(const Context& context, bool closing, std::vector
     if (closing) return false;
     return fail(error_here(pos_, "')' without '('"));
   }
-  if (c == '&' && !looking_at("&>")) {  // behind a compound command, or a mistake
+  // Operators behind a compound command; those behind a simple one are taken with it.
+  if (c == '&' && !looking_at("&>")) {
+    list.next = looking_at("&&") ? Joiner::and_if : Joiner::background;
     pos_ += looking_at("&&") ? 2 : 1;
     return true;
   }
   if (c == '|') {
+    list.next = looking_at("||") ? Joiner::or_if : Joiner::pipe;
     pos_ += looking_at("||") ? 2 : 1;
     return true;
   }
