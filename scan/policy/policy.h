@@ -26,6 +26,10 @@ class Policy {
   // exceptions.
   Policy tightened_by(const Policy& project) const;
 
+  // Findings of kind package for what the rules' `installed` conditions name (deny) or leave out (allow). They belong
+  // into ScanResult::findings before decide().
+  std::vector<Finding> package_findings(const Inventory& inventory) const;
+
   // Decides on result.findings, coverage, data and inventory problems (the verdict member is ignored). Total: never
   // fails; what cannot be decided is Outcome::undecided with the reason.
   Verdict decide(const ScanResult& result, const Clock& clock) const;
