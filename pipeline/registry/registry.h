@@ -1,5 +1,6 @@
 #pragma once
 // Pull and push. OCI distribution-spec v1.1; Docker token authentication (distribution docs, "spec/auth/token").
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -49,6 +50,7 @@ struct RegistrySettings {
   std::map<std::string, RegistryHostSettings> hosts;  // by registry host
   int parallel_blobs = 4;
   int attempts = 4;  // on 408, 429, 5xx and broken connections, with backoff and Retry-After
+  std::chrono::milliseconds first_retry_delay{500};  // doubles with every attempt
 };
 
 enum class PullPolicy { if_not_present, always };
