@@ -253,6 +253,11 @@ std::string Platform::str() const {
   return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
 }
 
+bool platform_matches(const Platform& wanted, const Platform& offered) {
+  if (wanted.os != offered.os || wanted.architecture != offered.architecture) return false;
+  return wanted.variant == offered.variant || wanted.variant.empty() || offered.variant.empty();
+}
+
 Result<Manifest> parse_manifest(std::string_view text, std::string_view place) {
   SCANGATE_TRY(const json document, parse_object(text, place, kMaxManifestBytes));
   const JsonMembers from(document, place, "");

@@ -44,6 +44,9 @@ struct Platform {
   std::string str() const;
   auto operator<=>(const Platform&) const = default;
 };
+// Whether an image for `offered` runs where `wanted` is asked for: same system and architecture; variants count only
+// where both name one, and arm64's v8 is its only one.
+bool platform_matches(const Platform& wanted, const Platform& offered);
 
 struct Descriptor {
   std::string media_type;
