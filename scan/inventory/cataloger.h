@@ -50,6 +50,7 @@ const Cataloger& apk_cataloger();
 const Cataloger& os_release_cataloger();
 const Cataloger& python_cataloger();
 const Cataloger& npm_cataloger();
+const Cataloger& pnpm_store_cataloger();
 const Cataloger& unread_databases();
 const Cataloger& npm_lock_cataloger();
 const Cataloger& poetry_lock_cataloger();

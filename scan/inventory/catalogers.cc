@@ -6,8 +6,9 @@
 namespace scangate::inventory {
 
 std::span<const Cataloger* const> all_catalogers() {
-  static const std::array<const Cataloger*, 6> kAll = {&dpkg_cataloger(),   &apk_cataloger(), &os_release_cataloger(),
-                                                       &python_cataloger(), &npm_cataloger(), &unread_databases()};
+  static const std::array<const Cataloger*, 7> kAll = {&dpkg_cataloger(),   &apk_cataloger(), &os_release_cataloger(),
+                                                       &python_cataloger(), &npm_cataloger(), &pnpm_store_cataloger(),
+                                                       &unread_databases()};
   return kAll;
 }
 

@@ -36,6 +36,7 @@ class LayerInventory {
   std::unique_ptr<State> state_;
 };
 
+// Part of every cache key as well: a layer read with other options has another inventory.
 struct InventoryOptions {
   bool lock_files = false;  // also read lock files (package-lock.json, poetry.lock): not installed, so off by default
 };

@@ -125,6 +125,7 @@ struct LayerCataloger::State {
     FileRecord record;
     if (target != nodes.end() && target->second.record.role != Role::none) {
       record = target->second.record;
+      if (record.role == Role::shared) record.role = Role::language;
     } else {
       // Its content came under a name that no cataloger knows, and it does not come again.
       record = cataloger.read({.path = entry.path, .text = "", .truncated = true});
@@ -238,7 +239,9 @@ Result<void> LayerCataloger::end_entry() {
 
 LayerInventory LayerCataloger::finish() {
   LayerInventory done = std::move(state_->layer);
-  state_->layer = LayerInventory();
+  auto fresh = std::make_unique<State>();
+  fresh->catalogers = std::move(state_->catalogers);
+  state_ = std::move(fresh);
   return done;
 }
 

@@ -1,5 +1,7 @@
 // Installed npm packages: the package.json directly in a folder of node_modules (docs.npmjs.com, "folders" and
 // "package.json"). Others, deeper in a package, are its tests' or its parts'.
+#include <algorithm>
+
 #include "base/json/json.h"
 #include "scan/inventory/cataloger.h"
 #include "scan/inventory/language_names.h"
@@ -62,7 +64,43 @@ class Npm final : public Cataloger {
   }
 };
 
+// pnpm hard-links every file from a store of its own ("…/store/v3/files/ab/<rest of the hash>"). Where the store comes
+// first in the layer, it alone carries the content.
+bool is_in_pnpm_store(std::string_view path) {
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  constexpr std::size_t kHashLetters = 126;  // SHA-512 in hex, less the folder's two
+  constexpr std::string_view kExecutable = "-exec";
+  std::string_view base = base_name(path);
+  if (base.ends_with(kExecutable)) base.remove_suffix(kExecutable.size());
+  const std::string_view folder = base_name(parent_path(path));
+  return base.size() == kHashLetters && folder.size() == 2 && std::ranges::all_of(base, is_hex) &&
+         std::ranges::all_of(folder, is_hex) && base_name(parent_path(parent_path(path))) == "files";
+}
+
+class PnpmStore final : public Cataloger {
+ public:
+  std::optional<Claim> claim(std::string_view path) const override {
+    if (!is_in_pnpm_store(path)) return std::nullopt;
+    return Claim{kMaxPackageJsonBytes};
+  }
+
+  FileRecord read(const FileContent& file) const override {
+    const std::size_t begin = file.text.find_first_not_of(" \t\r\n");
+    const bool is_object = begin != std::string_view::npos &&
+                           (file.text[begin] == '{' || file.text.substr(begin).starts_with("\xEF\xBB\xBF"));
+    if (!is_object) return {};  // no package.json: most of the store
+    FileRecord record = npm_cataloger().read(file);
+    record.role = Role::shared;
+    return record;
+  }
+};
+
 }  // namespace
+
+const Cataloger& pnpm_store_cataloger() {
+  static const PnpmStore kCataloger;
+  return kCataloger;
+}
 
 const Cataloger& npm_cataloger() {
   static const Npm kCataloger;

@@ -21,8 +21,9 @@ enum class Role {
   os_release,  // counts as above
   language,    // one package where it stands
   unread,      // database of a package system that has no cataloger yet
+  shared,      // nothing where it stands; a hard link to it shows a language package
 };
-inline constexpr int kLastRole = static_cast<int>(Role::unread);
+inline constexpr int kLastRole = static_cast<int>(Role::shared);
 
 struct FileProblem {
   std::string cause;

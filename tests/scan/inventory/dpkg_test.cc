@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "scan/inventory/cataloger.h"
 #include "tests/scan/inventory/layer_builder.h"
 
 namespace scangate {
@@ -162,6 +163,21 @@ TEST(DpkgStatus, OfARootInsideTheImageIsNotTheImages) {
   layer.file("opt/chroot/var/lib/dpkg/status",
              "Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n");
   EXPECT_THAT(lines_of(merged(layer)), IsEmpty());
+}
+
+TEST(DpkgStatus, TakesAsManyPackagesAsTheCapAllows) {
+  using namespace inventory;
+  std::string status;
+  for (std::size_t i = 0; i < kMaxPackagesPerFile; ++i)
+    status += "Package: p\nVersion: 1\n\n";
+  const auto read = [&status] { return dpkg_cataloger().read({.path = "var/lib/dpkg/status", .text = status}); };
+  EXPECT_THAT(read().problems, IsEmpty());
+  status += "Package: q\nVersion: 1\n\nPackage: r\nVersion: 1\n\n";
+  const FileRecord over = read();
+  EXPECT_EQ(over.packages.size(), kMaxPackagesPerFile);
+  ASSERT_EQ(over.problems.size(), 1U);
+  EXPECT_EQ(over.problems[0].cause, "more than 200000 packages, the rest is not read");
+  EXPECT_TRUE(over.problems[0].incomplete);
 }
 
 // The oracle is dpkg itself, on the machine the test runs on.

@@ -214,6 +214,21 @@ TEST(LanguagePackages, HardLinksShareTheContent) {
                           "was not read"));
 }
 
+TEST(LanguagePackages, HardLinksIntoThePnpmStoreAreRead) {
+  const std::string package = "root/.pnpm-store/v3/files/0a/" + std::string(126, 'b');
+  const std::string script = "root/.pnpm-store/v3/files/0b/" + std::string(126, 'b') + "-exec";
+  LayerBuilder layer;
+  layer.file(package, R"({"name":"x","version":"1.0.0"})")
+      .file(script, "#!/usr/bin/env node")
+      .hard_link("usr/app/node_modules/.pnpm/x@1.0.0/node_modules/x/package.json", package)
+      .hard_link("usr/app/node_modules/.pnpm/x@1.0.0/node_modules/x/x.js", script);
+  const Inventory found = merged(layer);
+  EXPECT_THAT(lines_of(found), ElementsAre("npm/x 1.0.0 @0"));
+  EXPECT_THAT(found.packages.at(0).paths,
+              ElementsAre("usr/app/node_modules/.pnpm/x@1.0.0/node_modules/x/package.json"));
+  EXPECT_THAT(problems_of(found), IsEmpty());
+}
+
 TEST(LockFiles, AreOffByDefault) {
   EXPECT_THAT(lines_of(scan_file("app/package-lock.json", R"({"packages":{"node_modules/x":{"version":"1.0.0"}}})")),
               IsEmpty());

@@ -370,6 +370,18 @@ TEST(NotedFiles, AreSetuidAndSetgidFilesThatAreVisible) {
   EXPECT_THAT(lines, ElementsAre("usr/bin/su 4755 @0", "usr/bin/su2 4755 @0"));
 }
 
+TEST(NotedFiles, AreCapped) {
+  LayerBuilder layer;
+  for (int i = 0; i < 10'000; ++i)
+    layer.file("bin/" + std::to_string(i), "", 04755);
+  EXPECT_THAT(problems_of(merged(layer)), IsEmpty());
+  for (int i = 0; i < 10'001; ++i)
+    layer.file("bin/" + std::to_string(i), "", 04755);
+  const Inventory found = merged(layer);
+  EXPECT_EQ(found.noted_files.size(), 10'000U);
+  EXPECT_THAT(problems_of(found), ElementsAre("@0: more than 10000 setuid and setgid files, the rest is not listed"));
+}
+
 TEST(Merge, OfNoLayersIsEmpty) {
   const Inventory found = merge_layers({});
   EXPECT_EQ(found.os, std::nullopt);
