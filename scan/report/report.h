@@ -30,6 +30,8 @@ struct ReportOptions {
   int width = 100;                // table only: columns of the terminal
   std::string tool_version;
   std::string default_dockerfile = "Dockerfile";  // Code Quality path for findings without a place
+  std::vector<std::string> rules;  // JUnit only: names of the policy's rules (Policy::rules()); those that nothing
+                                   // broke become passing cases, by which GitLab sees what was resolved
 };
 
 // Text of a report over all images of a job, oldest first. A report is valid against its schema whatever the image
