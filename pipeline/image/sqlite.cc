@@ -19,8 +19,7 @@ struct FinalizeStatement {
 
 Error sqlite_error(sqlite3* database, const std::string& shown) {
   const int code = sqlite3_errcode(database) & 0xff;
-  Error error(Fault::host, fmt::format("the store's index failed: {}", sqlite3_errmsg(database)));
-  error = std::move(error).at(shown);
+  Error error = Error(Fault::host, fmt::format("the store's index failed: {}", sqlite3_errmsg(database))).at(shown);
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
     return std::move(error).remedy("move it away: names and caches start anew, blobs are kept");
   if (code == SQLITE_FULL || code == SQLITE_IOERR)
