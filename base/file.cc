@@ -45,7 +45,8 @@ void remove_entry(int parent, const std::string& name, const std::string& shown,
     return keep_first(first, host_error("cannot remove " + shown, errno));
   if (depth > kMaxTreeDepth)
     return keep_first(first, Error(Fault::host, "cannot remove " + shown + ": directories are nested too deep"));
-  fchmodat(parent, name.c_str(), 0700, 0);  // best effort: a read-only directory of a build step
+  // Best effort: a read-only directory of a build step.
+  [[maybe_unused]] const int changed = fchmodat(parent, name.c_str(), 0700, 0);
   const int fd = openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return keep_first(first, host_error("cannot remove " + shown, errno));
   {
