@@ -144,7 +144,8 @@ TEST(Database, DamageIsOneLineWithTheRemedy) {
       "this is not a database, but long enough to look like a file of one hundred bytes or more, is it not? yes",
       "the advisory database is damaged: file is not a database");
   expect_damage("", "this is not an advisory database of scangate");
-  expect_damage(good->substr(0, good->size() - 4096), "the advisory database is damaged: database disk image is malformed");
+  expect_damage(good->substr(0, good->size() - 4096),
+                "the advisory database is damaged: database disk image is malformed");
   std::string version = *good;
   version[63] = 9;  // the last byte of user_version, https://www.sqlite.org/fileformat.html section 1.3
   expect_damage(version, "this advisory database has format 9, this program reads format 1");
