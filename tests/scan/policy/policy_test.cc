@@ -2,10 +2,15 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
+#include "base/file.h"
+
 namespace scangate {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
@@ -103,6 +108,19 @@ TEST(DefaultPolicy, ReasonsNameRuleAndFindings) {
                           "CVE-2024-2 in flask, CVE-2024-3 in flask and 2 more",
                           "stop-ssh-port: port 22 is exposed: exposed-port (22/tcp)",
                           "warn-root-user: the image runs as root: root-user"));
+}
+
+// What the documentation shows parses, and the built-in policy stands there as it is.
+TEST(PolicyDocumentation, IsTrue) {
+  const auto docs = read_file(std::filesystem::path(SCANGATE_SOURCE_DIR) / "docs/policy.md", 1U << 20U);
+  ASSERT_TRUE(docs) << docs.error().text();
+  const std::string_view builtin = Policy::builtin_default_yaml();
+  EXPECT_THAT(*docs, HasSubstr(std::string(builtin.substr(builtin.find("rules:")))));
+  const std::string fence = "```yaml\n";
+  const auto start = docs->find(fence) + fence.size();
+  const auto policy = Policy::parse(docs->substr(start, docs->find("```", start) - start), "docs/policy.md");
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_THAT(policy->rules(), SizeIs(3));
 }
 
 TEST(Policy, ConditionsMatch) {
