@@ -26,9 +26,9 @@ std::int64_t seconds_of(TimePoint at) {
 }  // namespace
 
 Result<std::unique_ptr<StoreIndex>> StoreIndex::open(const std::filesystem::path& path) {
-  SCANGATE_TRY(SqliteDatabase database, SqliteDatabase::open(path));
+  SCANGATE_TRY(IndexDatabase database, IndexDatabase::open(path));
   std::unique_ptr<StoreIndex> index(new StoreIndex(std::move(database)));
-  SCANGATE_TRY(SqliteStatement version, index->database_.prepare("PRAGMA user_version"));
+  SCANGATE_TRY(IndexStatement version, index->database_.prepare("PRAGMA user_version"));
   SCANGATE_TRY(const bool row, version.step());
   const std::int64_t found = row ? version.number(0) : 0;
   if (found > kVersion)

@@ -40,10 +40,10 @@ class StoreIndex {
   Result<void> cache_drop_unused(TimePoint before);
 
  private:
-  explicit StoreIndex(SqliteDatabase database) : database_(std::move(database)) {}
+  explicit StoreIndex(IndexDatabase database) : database_(std::move(database)) {}
   Result<void> create_tables();
   std::mutex mutex_;
-  SqliteDatabase database_;
+  IndexDatabase database_;
 };
 
 }  // namespace scangate

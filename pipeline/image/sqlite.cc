@@ -32,51 +32,51 @@ Error sqlite_error(sqlite3* database, const std::string& shown) {
 
 }  // namespace
 
-struct SqliteDatabase::State {
+struct IndexDatabase::State {
   std::unique_ptr<sqlite3, CloseDatabase> handle;
   std::string shown;
 };
-struct SqliteStatement::State {
+struct IndexStatement::State {
   std::unique_ptr<sqlite3_stmt, FinalizeStatement> handle;
   std::string shown;
 };
 
-SqliteStatement::SqliteStatement(std::unique_ptr<State> state) : state_(std::move(state)) {}
-SqliteStatement::SqliteStatement(SqliteStatement&&) noexcept = default;
-SqliteStatement& SqliteStatement::operator=(SqliteStatement&&) noexcept = default;
-SqliteStatement::~SqliteStatement() = default;
+IndexStatement::IndexStatement(std::unique_ptr<State> state) : state_(std::move(state)) {}
+IndexStatement::IndexStatement(IndexStatement&&) noexcept = default;
+IndexStatement& IndexStatement::operator=(IndexStatement&&) noexcept = default;
+IndexStatement::~IndexStatement() = default;
 
-void SqliteStatement::bind(int parameter, std::string_view text) {
+void IndexStatement::bind(int parameter, std::string_view text) {
   sqlite3_bind_text64(state_->handle.get(), parameter, text.data() == nullptr ? "" : text.data(), text.size(),
                       SQLITE_TRANSIENT, SQLITE_UTF8);
 }
-void SqliteStatement::bind(int parameter, std::int64_t number) {
+void IndexStatement::bind(int parameter, std::int64_t number) {
   sqlite3_bind_int64(state_->handle.get(), parameter, number);
 }
 
-Result<bool> SqliteStatement::step() {
+Result<bool> IndexStatement::step() {
   const int code = sqlite3_step(state_->handle.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   return fail(sqlite_error(sqlite3_db_handle(state_->handle.get()), state_->shown));
 }
 
-std::string SqliteStatement::text(int column) const {
+std::string IndexStatement::text(int column) const {
   const unsigned char* bytes = sqlite3_column_text(state_->handle.get(), column);
   const int count = sqlite3_column_bytes(state_->handle.get(), column);
   return bytes == nullptr ? std::string()
                           : std::string(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count));
 }
-std::int64_t SqliteStatement::number(int column) const {
+std::int64_t IndexStatement::number(int column) const {
   return sqlite3_column_int64(state_->handle.get(), column);
 }
 
-SqliteDatabase::SqliteDatabase(std::unique_ptr<State> state) : state_(std::move(state)) {}
-SqliteDatabase::SqliteDatabase(SqliteDatabase&&) noexcept = default;
-SqliteDatabase& SqliteDatabase::operator=(SqliteDatabase&&) noexcept = default;
-SqliteDatabase::~SqliteDatabase() = default;
+IndexDatabase::IndexDatabase(std::unique_ptr<State> state) : state_(std::move(state)) {}
+IndexDatabase::IndexDatabase(IndexDatabase&&) noexcept = default;
+IndexDatabase& IndexDatabase::operator=(IndexDatabase&&) noexcept = default;
+IndexDatabase::~IndexDatabase() = default;
 
-Result<SqliteDatabase> SqliteDatabase::open(const std::filesystem::path& path) {
+Result<IndexDatabase> IndexDatabase::open(const std::filesystem::path& path) {
   auto state = std::make_unique<State>();
   state->shown = path.string();
   sqlite3* handle = nullptr;
@@ -86,30 +86,30 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::filesystem::path& path) {
   if (handle == nullptr) return fail(Fault::host, "cannot open the store's index: out of memory");
   if (code != SQLITE_OK) return fail(sqlite_error(handle, state->shown));
   sqlite3_busy_timeout(handle, static_cast<int>(kBusyWait.count()));
-  SqliteDatabase database(std::move(state));
+  IndexDatabase database(std::move(state));
   // NORMAL: in WAL mode a power cut may lose the last transactions but never corrupts; all we record can be redone.
   SCANGATE_CHECK(database.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;"));
   return database;
 }
 
-Result<void> SqliteDatabase::run(std::string_view statements) {
+Result<void> IndexDatabase::run(std::string_view statements) {
   if (sqlite3_exec(state_->handle.get(), std::string(statements).c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
     return fail(sqlite_error(state_->handle.get(), state_->shown));
   return {};
 }
 
-Result<SqliteStatement> SqliteDatabase::prepare(std::string_view statement) {
-  auto prepared = std::make_unique<SqliteStatement::State>();
+Result<IndexStatement> IndexDatabase::prepare(std::string_view statement) {
+  auto prepared = std::make_unique<IndexStatement::State>();
   prepared->shown = state_->shown;
   sqlite3_stmt* handle = nullptr;
   const int code =
       sqlite3_prepare_v2(state_->handle.get(), statement.data(), static_cast<int>(statement.size()), &handle, nullptr);
   prepared->handle.reset(handle);
   if (code != SQLITE_OK) return fail(sqlite_error(state_->handle.get(), state_->shown));
-  return SqliteStatement(std::move(prepared));
+  return IndexStatement(std::move(prepared));
 }
 
-std::int64_t SqliteDatabase::changed_rows() const {
+std::int64_t IndexDatabase::changed_rows() const {
   return sqlite3_changes64(state_->handle.get());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// The one wrapper of SQLite in this room: a connection and statements with errors as values. Private to this folder.
+// SQLite for the store's index: read and written by many processes, WAL. Private to this folder; the advisory data's wrapper
+// opens a hostile, immutable file and shares nothing with it but the library.
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,11 +14,11 @@ struct sqlite3_stmt;
 
 namespace scangate {
 
-class SqliteStatement {
+class IndexStatement {
  public:
-  SqliteStatement(SqliteStatement&&) noexcept;
-  SqliteStatement& operator=(SqliteStatement&&) noexcept;
-  ~SqliteStatement();
+  IndexStatement(IndexStatement&&) noexcept;
+  IndexStatement& operator=(IndexStatement&&) noexcept;
+  ~IndexStatement();
   // Parameters count from 1, columns from 0. Text is bound as text, copied.
   void bind(int parameter, std::string_view text);
   void bind(int parameter, std::int64_t number);
@@ -27,27 +28,27 @@ class SqliteStatement {
   std::int64_t number(int column) const;
 
  private:
-  friend class SqliteDatabase;
+  friend class IndexDatabase;
   struct State;
-  explicit SqliteStatement(std::unique_ptr<State> state);
+  explicit IndexStatement(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
 // One connection; not thread-safe, many processes may each have one.
-class SqliteDatabase {
+class IndexDatabase {
  public:
   // Opens or creates, in WAL mode. Errors: Fault::host with the path and the remedy.
-  static Result<SqliteDatabase> open(const std::filesystem::path& path);
-  SqliteDatabase(SqliteDatabase&&) noexcept;
-  SqliteDatabase& operator=(SqliteDatabase&&) noexcept;
-  ~SqliteDatabase();
+  static Result<IndexDatabase> open(const std::filesystem::path& path);
+  IndexDatabase(IndexDatabase&&) noexcept;
+  IndexDatabase& operator=(IndexDatabase&&) noexcept;
+  ~IndexDatabase();
   Result<void> run(std::string_view statements);
-  Result<SqliteStatement> prepare(std::string_view statement);
+  Result<IndexStatement> prepare(std::string_view statement);
   std::int64_t changed_rows() const;
 
  private:
   struct State;
-  explicit SqliteDatabase(std::unique_ptr<State> state);
+  explicit IndexDatabase(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
