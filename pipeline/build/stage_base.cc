@@ -124,7 +124,10 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
     auto pulled = work_.host.registry->pull(*reference, work_.request.platform,
                                             work_.request.pull ? PullPolicy::always : PullPolicy::if_not_present,
                                             *work_.host.store, work_.cancel, work_.progress);
-    if (!pulled) return fail(placed(std::move(pulled).error(), place));
+    if (!pulled)  // the Dockerfile's line leads, the registry's own place stays in the text
+      return fail(placed(Error(pulled.error().fault(),
+                               fmt::format("base image {}: {}", reference->familiar(), pulled.error().text())),
+                         place));
     manifest_digest = pulled->manifest_digest;
   }
   SCANGATE_TRY(const Manifest manifest, work_.host.store->manifest(*manifest_digest));

@@ -58,6 +58,7 @@ std::optional<Heredoc> heredoc_of_word(std::string_view word) {
   char quote = 0;
   for (std::size_t k = 0; k < delimiter.size(); ++k) {
     const char c = delimiter[k];
+    if (quote == 0 && is_blank(c)) return std::nullopt;  // more than one word
     if (quote == 0 && (c == '\'' || c == '"')) {
       quote = c;
       doc.expand = false;

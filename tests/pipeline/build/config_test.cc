@@ -101,7 +101,7 @@ TEST_F(ConfigOfBuild, RefusalsNamePlaceAndCause) {
       {"FROM scratch\nEXPOSE web\n", "Dockerfile:2:8: 'web' is not a port (write 80, 80/udp or 8000-8010/tcp)"},
       {"FROM scratch\nSTOPSIGNAL NOW\n",
        "Dockerfile:2:12: 'NOW' is not a signal (write a name such as SIGTERM or a number)"},
-      {"FROM scratch\nENV A=${B:?is missing}\n", "Dockerfile:2:5: B: is missing"},
+      {"FROM scratch\nENV A=${B:?missing}\n", "Dockerfile:2:5: B: missing"},
       {"FROM --platform=linux/riscv64 base\n", nullptr},
       {"FROM nowhere/none:1\n", "Dockerfile:1:6: the base image nowhere/none:1 is not in the store"},
   };
