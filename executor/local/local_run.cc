@@ -180,6 +180,7 @@ std::string job_script_text(const ci::Job& job, const std::vector<ci::ScriptLine
 Result<ci::PipelineContext> local_context(const fs::path& project, const std::map<std::string, std::string>& variables) {
   ci::PipelineContext context;
   std::error_code ignored;
+  if (!fs::is_directory(project, ignored)) return fail(Fault::user, fmt::format("{} is no folder", project.string()));
   if (fs::exists(project / ".git", ignored)) {
     SCANGATE_TRY(const auto facts, ci::facts_of_commit(project, "HEAD"));
     context = ci::context_of_commit(facts);

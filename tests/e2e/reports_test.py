@@ -64,7 +64,7 @@ class Reports(Case):
 class Inventory(Case):
     def packages(self, name):
         done = self.run_scangate("scan", "--format", "json", name)
-        return json.loads(done.out)["results"][0]["packages"]
+        return json.loads(done.out)["images"][0]["packages"]
 
     def test_the_package_list_equals_dpkg_querys(self):
         need("dpkg-query")
