@@ -125,9 +125,9 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
                                             work_.request.pull ? PullPolicy::always : PullPolicy::if_not_present,
                                             *work_.host.store, work_.cancel, work_.progress);
     if (!pulled)  // the Dockerfile's line leads, the registry's own place stays in the text
-      return fail(placed(Error(pulled.error().fault(),
-                               fmt::format("base image {}: {}", reference->familiar(), pulled.error().text())),
-                         place));
+      return fail(placed(
+          Error(pulled.error().fault(), fmt::format("base image {}: {}", reference->familiar(), pulled.error().text())),
+          place));
     manifest_digest = pulled->manifest_digest;
   }
   SCANGATE_TRY(const Manifest manifest, work_.host.store->manifest(*manifest_digest));
@@ -189,6 +189,8 @@ Result<void> StageBuilder::begin() {
       break;
   }
   if (facts.base.kind == BaseKind::stage) ++step_;
+  // As Docker's builders: an image always names its PATH, so that `ENV PATH=/x:$PATH` does what it says.
+  if (!environment_value(state_.config.environment, "PATH")) state_.config.environment.emplace_back(kDefaultPath);
   return {};
 }
 

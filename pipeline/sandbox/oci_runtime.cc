@@ -178,7 +178,7 @@ class OciSandbox final : public Sandbox {
     command.stdout_fd = spec.stdout_fd;
     command.stderr_fd = spec.stderr_fd;
     command.inherit = {{log.get(), kLogFd}};
-    command.kill_after = std::chrono::milliseconds(1000);
+    command.kill_after = std::chrono::milliseconds(500);
     command.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP;
     command.before_exec = std::cref(preparation);
     command.dies_with_us = true;

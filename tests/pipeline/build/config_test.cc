@@ -9,6 +9,8 @@ using ::testing::Optional;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
+constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 class ConfigOfBuild : public BuildFixture {};
 
 TEST_F(ConfigOfBuild, HoldsWhatTheInstructionsSay) {
@@ -17,7 +19,7 @@ TEST_F(ConfigOfBuild, HoldsWhatTheInstructionsSay) {
       "EXPOSE 80 53/udp 8000-8001\nVOLUME [\"/data\"]\nENTRYPOINT [\"/e\"]\nCMD run $A\nSTOPSIGNAL SIGINT\nMAINTAINER "
       "me\n");
   const auto c = config(image);
-  EXPECT_THAT(c.environment, ElementsAre("A=1", "B=two words", "C=1two words"));
+  EXPECT_THAT(c.environment, ElementsAre(kPath, "A=1", "B=two words", "C=1two words"));
   EXPECT_THAT(c.labels, ElementsAre(Pair("x", "y")));
   EXPECT_EQ(c.user, "app:staff");
   EXPECT_EQ(c.working_directory, "/srv/sub");
@@ -40,7 +42,12 @@ TEST_F(ConfigOfBuild, HoldsWhatTheInstructionsSay) {
 
 TEST_F(ConfigOfBuild, ValuesOfOneEnvLineSeeTheStateBeforeIt) {
   EXPECT_THAT(config(built("FROM scratch\nENV abc=hello\nENV abc=bye def=$abc\nENV ghi=$abc\n")).environment,
-              ElementsAre("abc=bye", "def=hello", "ghi=bye"));
+              ElementsAre(kPath, "abc=bye", "def=hello", "ghi=bye"));
+}
+
+TEST_F(ConfigOfBuild, PathIsAlwaysThere) {
+  EXPECT_THAT(config(built("FROM scratch\nENV PATH=/x:$PATH\n")).environment,
+              ElementsAre("PATH=/x:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
 }
 
 TEST_F(ConfigOfBuild, EntrypointResetsAnInheritedCommandOnly) {
@@ -58,7 +65,7 @@ TEST_F(ConfigOfBuild, ArgsHaveTheirScopes) {
                    "R=$G-$D-$H-$TARGETARCH-$TARGETOS "
                    "P=$HTTP_PROXY\nENV D=env\nENV E=$D\n"));
   EXPECT_THAT(c.environment,
-              ElementsAre("R=given-default--" + request_.platform.architecture + "-", "P=", "D=env", "E=env"));
+              ElementsAre(kPath, "R=given-default--" + request_.platform.architecture + "-", "P=", "D=env", "E=env"));
 }
 
 TEST_F(ConfigOfBuild, ShellIsUsedAndKept) {
@@ -70,7 +77,7 @@ TEST_F(ConfigOfBuild, ShellIsUsedAndKept) {
 
 TEST_F(ConfigOfBuild, StagesInheritFromEachOther) {
   const auto image = built("FROM scratch AS a\nENV X=1\nFROM a AS b\nENV Y=$X\nFROM scratch\nENV Z=1\nFROM b\n");
-  EXPECT_THAT(config(image).environment, ElementsAre("X=1", "Y=1"));
+  EXPECT_THAT(config(image).environment, ElementsAre(kPath, "X=1", "Y=1"));
   EXPECT_EQ(image.facts.base_name, "");
 }
 
