@@ -9,6 +9,7 @@
 #include "pipeline/build/accounts.h"
 #include "pipeline/build/build.h"
 #include "pipeline/build/ca_bundle.h"
+#include "pipeline/build/extra_certificates.h"
 #include "pipeline/build/source_tree.h"
 #include "scan/inventory/inventory.h"
 
@@ -97,6 +98,7 @@ Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const Sta
                            online ? host_text("/etc/resolv.conf", "") : std::string(), 0644));
   if (step.script)
     SCANGATE_CHECK(lend_file(workspace, spec, files.path(), std::string(kScriptPath), *step.script, 0755));
+  SCANGATE_TRY(auto extra, ExtraCertificates::lend(workspace.root(), workspace.upper(), host.ca_bundle));
   SCANGATE_TRY(auto certificates, CaBundle::lend(workspace.root(), host.ca_bundle));
 
   auto exit = host.sandbox->run(spec, cancel, [&](Stream, std::string_view text) { log.output(text); });
@@ -106,6 +108,7 @@ Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const Sta
   result.exit_code = exit->shell_code();
   if (result.exit_code != 0) return result;
   SCANGATE_CHECK(certificates.take_back());
+  SCANGATE_CHECK(extra.take_back());
   LayerCataloger cataloger;
   SCANGATE_TRY(result.layer, workspace.commit(options, {&cataloger}, cancel));
   if (result.layer)
