@@ -91,6 +91,29 @@ TEST_P(RootlessTest, SignalReachesTheChildAndEndsAll) {
   EXPECT_TRUE(ends_everywhere(marker));
 }
 
+TEST_P(RootlessTest, SubordinateIdsMapOtherUsers) {
+  if (!find_program("newuidmap", "/usr/bin:/bin")) GTEST_SKIP() << "needs newuidmap";
+  if (GetParam() == "bubblewrap") GTEST_SKIP() << "bubblewrap maps in its own way";
+  const auto ids = folder_.path() / "subid";
+  std::ofstream(ids) << "65534:200000:65536\n";
+  // Mounted over the host's files in a mount namespace of the test's own.
+  const std::string script = fmt::format(
+      "mount --bind {0} /etc/subuid && mount --bind {0} /etc/subgid && exec setpriv --reuid 65534 --regid 65534 "
+      "--clear-groups {1} {2} {3} {4} sh -c 'echo $PRIVILEGE; touch /tmp/x && chown 1000:1000 /tmp/x && stat -c %u:%g "
+      "/tmp/x'",
+      ids.string(), (folder_.path() / "helper").string(), GetParam(), (folder_.path() / "state").string(),
+      root_.string());
+  std::string said;
+  SystemProcessRunner runner;
+  const auto exit = runner.run({.argv = {"unshare", "-m", "sh", "-c", script}, .environment = {kTestPath}}, Cancel(),
+                               [&](Stream, std::string_view text) { said += text; });
+  ASSERT_TRUE(exit) << exit.error().text();
+  EXPECT_EQ(said, "rootless with subordinate ids\n1000:1000\n");
+  struct stat facts{};
+  ASSERT_EQ(lstat((root_ / "tmp/x").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_uid, 200999U);
+}
+
 TEST(PrivilegeName, IsForPeople) {
   EXPECT_EQ(privilege_name(Privilege::root), "root");
   EXPECT_EQ(privilege_name(Privilege::rootless_range), "rootless with subordinate ids");
