@@ -35,8 +35,8 @@ class ConfigFiles {
 Result<std::unique_ptr<ConfigFiles>> files_of_directory(const std::filesystem::path& root);
 
 // The files of one commit.
-// `repository`: a work tree, a folder in it, or a bare repository. `revision`: what git rev-parse takes, "HEAD" for the
-// checked-out commit. Symlinks in the tree are followed within the tree, one level.
+// `repository`: a work tree, a folder in it, or a bare repository. `revision`: a branch, a tag, "HEAD" or a commit's ID, also
+// abbreviated. Symlinks in the tree are followed within the tree, one level.
 // Errors: Fault::user for no repository or no such revision; Fault::host when objects cannot be read.
 // A GitLibrary must be alive.
 Result<std::unique_ptr<ConfigFiles>> files_of_commit(const std::filesystem::path& repository,

@@ -104,6 +104,12 @@ TEST_F(FilesTest, FactsOfACommit) {
   EXPECT_EQ(second->changed_paths, (std::vector<std::string>{"src/new.c"}));
   EXPECT_EQ(second->branch, "");
   EXPECT_EQ(second->tag, "v1");
+  for (const std::string& name :
+       {std::string("main"), std::string("v1"), std::string("v2"), second->sha, second->sha.substr(0, 8)}) {
+    const auto same = facts_of_commit(repo(), name);
+    ASSERT_TRUE(same) << name << ": " << same.error().text();
+    EXPECT_EQ(same->sha, second->sha) << name;
+  }
   EXPECT_EQ(second->origin_url, "https://***@gitlab.example.com/g/p.git");
   EXPECT_EQ(context_of_commit(*second).project_path, "g/p");
 }
@@ -134,7 +140,7 @@ TEST_F(FilesTest, WrongRepositoriesAndRevisionsAreUserFaults) {
   ASSERT_TRUE(git("add -A") && git("commit -m First"));
   const auto wrong = files_of_commit(repo(), "no-such-branch");
   ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error().text(), "no commit 'no-such-branch': revspec 'no-such-branch' not found");
+  EXPECT_EQ(wrong.error().text(), "no commit 'no-such-branch' (give a branch, a tag, HEAD or a commit's ID)");
 }
 
 }  // namespace
