@@ -12,7 +12,8 @@
 namespace scangate::build {
 namespace {
 
-constexpr std::size_t kMaxBundleBytes = 16 * 1024 * 1024;  // Debian's has 0.2 MB
+constexpr std::size_t kMaxPackageListBytes = 64 * 1024 * 1024;  // Alpine's database of all packages is below 10 MB
+constexpr std::size_t kMaxBundleBytes = 16 * 1024 * 1024;       // Debian's has 0.2 MB
 constexpr std::string_view kBundle =
     "etc/ssl/certs/ca-certificates.crt";  // Debian, Alpine, Arch; Go and OpenSSL look there
 constexpr std::string_view kRedHatBundle = "etc/pki/tls/certs/ca-bundle.crt";
@@ -57,28 +58,56 @@ Result<CaBundle> CaBundle::lend(const std::filesystem::path& root, const std::fi
   return bundle;
 }
 
+// dpkg leaves a folder alone that is already there, so a folder of ours may have become a package's (openssl ships an
+// empty /etc/ssl/certs): the package lists know.
+Result<bool> CaBundle::belongs_to_package(const std::string& folder) const {
+  SCANGATE_TRY(auto tree, SourceTree::open(fmt::format("/proc/self/fd/{}", root_.get()), "the step's root", {}));
+  const auto has_line = [&](const std::string& path, const std::string& wanted) {
+    auto text = tree.read_text(path, kMaxPackageListBytes);
+    // A list that cannot be read may name the folder: keeping it is the safe side.
+    return !text || ("\n" + *text + "\n").find("\n" + wanted + "\n") != std::string::npos;
+  };
+  constexpr std::string_view kApk = "lib/apk/db/installed";
+  SCANGATE_TRY(auto apk, tree.node(std::string(kApk)));
+  if (apk && has_line(std::string(kApk), "F:" + folder)) return true;
+  SCANGATE_TRY(auto dpkg, tree.node("var/lib/dpkg/info"));
+  if (!dpkg || dpkg->type != EntryType::directory) return false;
+  SCANGATE_TRY(const auto lists, tree.list("var/lib/dpkg/info"));
+  for (const TreeItem& list : lists) {
+    if (list.path.ends_with(".list") && has_line(list.path, "/" + folder)) return true;
+  }
+  return false;
+}
+
 Result<void> CaBundle::take_back() {
   if (!lent_) return {};
   const FileStamp lent = *std::exchange(lent_, std::nullopt);
-  const std::string path(kBundle);
+  // The step may have put links where our folders were: every parent is opened inside the root, every name by itself.
+  const auto parent_of = [&](std::string_view path) {
+    return open_in_root(root_.get(), "./" + std::string(parent_path(path)), O_PATH | O_DIRECTORY);
+  };
+  const std::string name(base_name(kBundle));
   struct stat now{};
-  if (::fstatat(root_.get(), path.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0 && stamp_of(now) == lent &&
-      ::unlinkat(root_.get(), path.c_str(), 0) != 0)
-    return fail(host_error("cannot remove /" + path, errno));
+  if (auto parent = parent_of(kBundle); parent &&
+                                        ::fstatat(parent->get(), name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+                                        stamp_of(now) == lent && ::unlinkat(parent->get(), name.c_str(), 0) != 0)
+    return fail(host_error("cannot remove /" + std::string(kBundle), errno));
   for (auto folder = folders_.rbegin(); folder != folders_.rend(); ++folder) {
-    const char* name = folder->path.empty() ? "." : folder->path.c_str();
+    auto parent = parent_of(folder->path);
+    if (!parent) continue;
+    const std::string last = folder->path.empty() ? "." : std::string(base_name(folder->path));
+    if (::fstatat(parent->get(), last.c_str(), &now, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(now.st_mode)) continue;
     if (folder->created) {
-      // Still in use by what the step put there: then it stays.
-      if (::unlinkat(root_.get(), name, AT_REMOVEDIR) == 0) continue;
-      if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT && errno != ENOTDIR)
+      SCANGATE_TRY(const bool package, belongs_to_package(folder->path));
+      // Not empty: still in use by what the step put there.
+      if (!package && ::unlinkat(parent->get(), last.c_str(), AT_REMOVEDIR) != 0 && errno != ENOTEMPTY &&
+          errno != EEXIST)
         return fail(host_error("cannot remove /" + folder->path, errno));
       continue;
     }
-    struct stat info{};
-    if (::fstatat(root_.get(), name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(info.st_mode)) continue;
     // Times are put back; when the step itself changed the folder, only its time is the old one.
     const timespec times[2] = {folder->accessed, folder->modified};
-    if (::utimensat(root_.get(), name, times, AT_SYMLINK_NOFOLLOW) != 0)
+    if (::utimensat(parent->get(), last.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
       return fail(host_error("cannot set the times of /" + folder->path, errno));
   }
   return {};

@@ -96,7 +96,7 @@ void BuildFixture::write(const std::string& path, std::string_view text, mode_t 
 void BuildFixture::make_base(const std::string& name) {
   std::set<std::string> files;
   for (const char* program : {"/bin/sh", "/bin/cat", "/bin/ls", "/bin/mkdir", "/bin/rm", "/bin/chmod", "/bin/sleep",
-                              "/bin/touch", "/usr/bin/id", "/usr/bin/env", "/usr/bin/stat"})
+                              "/bin/touch", "/bin/ln", "/usr/bin/id", "/usr/bin/env", "/usr/bin/stat"})
     files.merge(files_of(runner_, program));
   const auto root = folder_->path() / "base";
   for (const std::string& file : files) {

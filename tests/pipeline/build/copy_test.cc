@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "build_fixture.h"
+#include "pipeline/build/file_digests.h"
 
 namespace scangate {
 namespace {
@@ -192,6 +193,32 @@ TEST_F(CopyStep, UnchangedContextIsCached) {
   EXPECT_EQ(built(dockerfile).manifest_digest, first.manifest_digest);
   ASSERT_EQ(::chmod((context() / "d/a").c_str(), 0600), 0);
   EXPECT_EQ(built(dockerfile).cached_steps, 0U);
+}
+
+TEST_F(CopyStep, KnownDigestsAreNotReadAgain) {
+  auto tree = build::SourceTree::open(context(), "the context", {});
+  ASSERT_TRUE(tree);
+  build::TreeItem settled;
+  settled.path = "not/there";
+  settled.stamp = {1, 2, 3, 4'000'000'005, 6'000'000'007};
+  build::TreeItem fresh = settled;
+  fresh.stamp.ctime_ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count() +
+      1'000'000'000;
+  const Digest digest = Digest::of("content");
+  build::FileDigests learning(*store_, "id");
+  learning.remember(settled, digest);
+  learning.remember(fresh, digest);
+  EXPECT_EQ(*learning.digest(*tree, fresh, cancel_), digest);
+  ASSERT_TRUE(learning.save());
+  build::FileDigests later(*store_, "id");
+  EXPECT_EQ(*later.digest(*tree, settled, cancel_), digest);
+  // Too new to tell a second change from none: it is read again, and here that fails.
+  EXPECT_FALSE(later.digest(*tree, fresh, cancel_));
+  settled.stamp.size_bytes = 4;
+  EXPECT_FALSE(later.digest(*tree, settled, cancel_));
+  EXPECT_FALSE(build::FileDigests(*store_, "other").digest(*tree, settled, cancel_));
 }
 
 TEST_F(CopyStep, AnotherProjectsStepsAreNotServed) {

@@ -57,6 +57,23 @@ TEST_F(RunStepTest, CertificatesAreLentForTheStepOnly) {
   EXPECT_EQ(layer(own, 1).at("etc/ssl/certs/ca-certificates.crt").text, "x\n");
 }
 
+TEST_F(RunStepTest, FoldersThatAPackageOwnsStay) {
+  if (!std::filesystem::exists("/etc/ssl/certs/ca-certificates.crt")) GTEST_SKIP() << "this host has no CA bundle";
+  const auto image =
+      built("FROM base\nRUN mkdir -p /var/lib/dpkg/info && echo /etc/ssl/certs > /var/lib/dpkg/info/openssl.list\n");
+  const auto seen = layer(image, 1);
+  EXPECT_TRUE(seen.contains("etc/ssl/certs"));
+  EXPECT_FALSE(seen.contains("etc/ssl/certs/ca-certificates.crt"));
+}
+
+TEST_F(RunStepTest, LinksInPlaceOfLentFoldersLeadNowhere) {
+  if (!std::filesystem::exists("/etc/ssl/certs/ca-certificates.crt")) GTEST_SKIP() << "this host has no CA bundle";
+  const auto outside = folder_->path() / "outside";
+  std::filesystem::create_directories(outside / "certs");
+  built("FROM base\nRUN rm -r /etc/ssl && ln -s " + outside.string() + " /etc/ssl\n");
+  EXPECT_TRUE(std::filesystem::exists(outside / "certs"));
+}
+
 TEST_F(RunStepTest, RunsAsTheUserInTheFolderWithTheEnvironment) {
   request_.build_args = {{"B", "built"}, {"HTTP_PROXY", "http://proxy.example:3128"}};
   const auto image = built(
