@@ -29,7 +29,7 @@ class Header {
                                  8));
   }
   void put(Field field, std::string_view text) {
-    std::memcpy(block_ + field.at, text.data(), std::min(field.width, text.size()));
+    std::copy_n(text.begin(), std::min(field.width, text.size()), block_ + field.at);
   }
   void octal(Field field, std::uint64_t value) { put(field, fmt::format("{:0{}o}", value, field.width - 1)); }
   std::string finish() {
