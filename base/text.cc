@@ -85,11 +85,12 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   constexpr std::size_t kMaxWord = 64;
   if (word.empty() || word.size() > kMaxWord) return std::nullopt;
   std::optional<std::string> best;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t best_distance = kMaxWord;
   for (const auto& candidate : candidates) {
     if (candidate.size() > kMaxWord) continue;
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
+    const std::size_t allowed = std::max<std::size_t>(1, std::max(word.size(), candidate.size()) / 3);
+    if (distance <= allowed && distance < best_distance) {
       best_distance = distance;
       best = candidate;
     }

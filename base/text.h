@@ -12,7 +12,7 @@ namespace scangate {
 // carry tokens.
 std::string redact(std::string_view url_or_text);
 
-// The candidate most like `word` (edit distance at most a third of its length), for "did you mean".
+// The candidate most like `word` (edit distance at most a third of the longer of the two), for "did you mean".
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
 // Bytes from images are not always UTF-8: invalid sequences become U+FFFD, control characters except \t and \n become

@@ -189,13 +189,15 @@ bool is_certificate_error(CURLcode code) {
   return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR;
 }
 
-Error transport_error(CURLcode code, const char* detail, const std::string& url) {
+Error transport_error(CURLcode code, const char* detail, const std::string& url, bool plain_http) {
   std::string text(trim(detail));
   if (text.empty()) text = curl_easy_strerror(code);
   auto error = Error(Fault::remote, redact(printable(text))).at(redact(url));
   if (is_certificate_error(code))
     return std::move(error).remedy("add the certificate of its CA to this host's settings");
-  if (code == CURLE_UNSUPPORTED_PROTOCOL)
+  // The code also stands for an answer that is no HTTP at all (left-over bytes of a server that broke off): only the
+  // URL tells the two apart.
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && !url.starts_with("https:") && !(plain_http && url.starts_with("http:")))
     return Error(Fault::user, "only https is allowed here").at(redact(url)).remedy("allow plain http for this host");
   if (code == CURLE_URL_MALFORMAT) return Error(Fault::user, "this is not a URL").at(redact(url));
   return std::move(error).worth_retrying();
@@ -281,7 +283,7 @@ class CurlTransport final : public HttpTransport {
     if (*done == CURLE_FILESIZE_EXCEEDED)
       return fail(Error(Fault::remote, fmt::format("the reply is larger than {}", human_bytes(request.max_reply_bytes)))
                       .at(redact(request.url)));
-    if (*done != CURLE_OK) return fail(transport_error(*done, detail, request.url));
+    if (*done != CURLE_OK) return fail(transport_error(*done, detail, request.url, request.plain_http));
     exchange.reply.url = request.url;
     give_back(std::move(session));
     return std::move(exchange.reply);

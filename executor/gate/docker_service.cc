@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kMaxPasswordBytes = 64U << 10U;
 constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
+// Columns of a job log: browsers show longer lines than terminals do.
+constexpr int kLogWidth = 150;
 // Docker's own code for a command that failed.
 constexpr int kFailed = 1;
 
@@ -198,7 +200,7 @@ int DockerService::push(Call& call) {
   auto outcome = engine_.push(**digest, *name, call.cancel, call.console);
   if (!outcome) return call.fail_with(outcome.error());
   if (engine_.settings().enforce != Enforce::off) {
-    call.say(render_report(ReportFormat::table, {outcome->scan}, ReportOptions{}));
+    call.say(render_report(ReportFormat::table, {outcome->scan}, ReportOptions{.width = kLogWidth}));
     const std::lock_guard lock(mutex_);
     results_.push_back(outcome->scan);
     worst_ = std::max(worst_, outcome->code);

@@ -42,6 +42,27 @@ std::string letters(std::string_view block) {
   return out;
 }
 
+// `path` below `top` by real folders only: a link that the step put on the way could lead out of it. No folder is an
+// empty descriptor.
+Result<UniqueFd> open_plain_folder(const std::filesystem::path& top, const std::filesystem::path& path) {
+  SCANGATE_TRY(UniqueFd folder, open_file(top, O_RDONLY | O_DIRECTORY));
+  for (const auto& part : path) {
+    folder = UniqueFd(::openat(folder.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder) break;
+  }
+  return folder;
+}
+
+// Removes a file and leaves its folder's times as they were.
+Result<void> remove_entry(int folder, const std::string& name) {
+  struct stat before{};
+  if (::fstat(folder, &before) != 0 || ::unlinkat(folder, name.c_str(), 0) != 0)
+    return fail(host_error("cannot remove " + name + " from the step's changes", errno));
+  const timespec times[2] = {before.st_atim, before.st_mtim};
+  if (::futimens(folder, times) != 0) return fail(host_error("cannot set the times of the folder of " + name, errno));
+  return {};
+}
+
 }  // namespace
 
 std::string missing_certificates(std::string_view image, std::string_view host) {
@@ -91,27 +112,19 @@ Result<void> ExtraCertificates::take_back() {
   if (!file) return {};  // the step removed it, or put something else there
   struct stat info{};
   if (::fstat(file->get(), &info) != 0) return fail(host_error("cannot look at /" + path, errno));
-  if (stamp_of(info) != lent_) {
-    SCANGATE_TRY(std::string text, read_fd(file->get(), kMaxBundleBytes, path));
-    const std::size_t at = text.find(extra_);
-    if (at == std::string::npos) return {};
-    text.erase(at, extra_.size());
-    if (::ftruncate(file->get(), 0) != 0 || ::lseek(file->get(), 0, SEEK_SET) != 0)
-      return fail(host_error("cannot rewrite /" + path, errno));
-    return write_fd(file->get(), as_bytes(text), path);
+  if (stamp_of(info) == lent_) {
+    // The copy that our writing made goes from the upper folder itself: removed through the merged tree it would leave
+    // a whiteout.
+    SCANGATE_TRY(const UniqueFd parent, open_plain_folder(upper_, std::filesystem::path(path).parent_path()));
+    if (parent) return remove_entry(parent.get(), std::filesystem::path(path).filename());
   }
-  // The copy that our writing made goes from the upper folder itself: removed through the merged tree it would leave a
-  // whiteout.
-  file->reset();
-  const std::filesystem::path copy = upper_ / path;
-  const std::filesystem::path parent = copy.parent_path();
-  struct stat before{};
-  if (::lstat(parent.c_str(), &before) != 0) return fail(host_error("cannot look at " + parent.string(), errno));
-  if (::unlink(copy.c_str()) != 0) return fail(host_error("cannot remove " + copy.string(), errno));
-  const timespec times[2] = {before.st_atim, before.st_mtim};
-  if (::utimensat(AT_FDCWD, parent.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
-    return fail(host_error("cannot set the times of " + parent.string(), errno));
-  return {};
+  SCANGATE_TRY(std::string text, read_fd(file->get(), kMaxBundleBytes, path));
+  const std::size_t at = text.find(extra_);
+  if (at == std::string::npos) return {};
+  text.erase(at, extra_.size());
+  if (::ftruncate(file->get(), 0) != 0 || ::lseek(file->get(), 0, SEEK_SET) != 0)
+    return fail(host_error("cannot rewrite /" + path, errno));
+  return write_fd(file->get(), as_bytes(text), path);
 }
 
 }  // namespace scangate::build

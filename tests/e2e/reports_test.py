@@ -51,6 +51,12 @@ class Reports(Case):
 
         schema = lxml.etree.XMLSchema(lxml.etree.parse(str(self.schema("junit/JUnit.xsd"))))
         document = lxml.etree.fromstring(self.report("junit").encode())
+        self.assertTrue(document.findall(".//testcase[@file]"))
+        for case in document.iter("testcase"):  # GitLab shows it; this schema, older than GitLab's reading, does not know it
+            case.attrib.pop("file", None)
+        for result in document.iter("failure", "error"):  # required here, and a cast to GitLab's XML reader: left out on purpose
+            self.assertNotIn("type", result.attrib)
+            result.set("type", "")
         schema.assertValid(document)
         self.assertTrue(document.findall(".//failure"))
 
