@@ -1,5 +1,8 @@
+#include <fcntl.h>
+
 #include <system_error>
 
+#include "base/file.h"
 #include "scan/advisory/advisory.h"
 #include "scan/advisory/database_state.h"
 #include "scan/advisory/schema.h"
@@ -56,6 +59,8 @@ Result<std::shared_ptr<AdvisoryDatabase>> AdvisoryDatabase::open(const std::file
     return fail(Error(Fault::user, "there is no advisory database")
                     .at(path.string())
                     .remedy("import advisories first: scangate db import PATH…"));
+  // SQLite's own words for a missing permission would read as damage.
+  if (auto readable = open_file(path, O_RDONLY); !readable) return fail(std::move(readable).error());
   auto state = std::make_unique<State>();
   state->path = path;
   const auto damaged = [&](const Error& cause) { return fail(damaged_database(path, cause.cause())); };

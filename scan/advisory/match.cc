@@ -282,13 +282,15 @@ Result<AdvisoryDatabase::Match> AdvisoryDatabase::match(const Inventory& invento
   }
 
   if (lookups.kept_by_os > 0)
-    match.notes.push_back(fmt::format(
-        "{} language packages are installed by the distribution's packages and judged by its advisories alone",
-        lookups.kept_by_os));
+    match.notes.push_back(
+        fmt::format("language packages that belong to packages of the distribution and are judged by "
+                    "its advisories alone: {}",
+                    lookups.kept_by_os));
   for (const auto& type : lookups.types_without_advisories)
     match.notes.push_back(fmt::format("packages of type {} have no advisories to compare with", type));
   if (matcher.without_severity() > 0)
-    match.notes.push_back(fmt::format("{} findings have no severity in the advisory data", matcher.without_severity()));
+    match.notes.push_back(
+        fmt::format("findings without a severity in the advisory data: {}", matcher.without_severity()));
   return match;
 }
 

@@ -143,8 +143,7 @@ std::vector<std::string> open_questions(const ScanResult& result, std::optional<
   for (const auto& coverage : result.coverage) {
     if (coverage.packages == 0) continue;
     if (!coverage.has_data) {
-      questions.push_back(
-          fmt::format("no advisory data for the {} packages of {}", coverage.packages, coverage.ecosystem));
+      questions.push_back(fmt::format("no advisory data for {} (packages: {})", coverage.ecosystem, coverage.packages));
       continue;
     }
     if (!limit) continue;

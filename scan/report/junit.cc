@@ -149,7 +149,7 @@ void add_policy(Suite& suite, const ScanResult& result, const std::string& image
     one.name = report_line(name, 200);
     one.file = result.image.dockerfile.value_or(options.default_dockerfile);
     one.status = rule.status;
-    one.content = report_paragraph(fmt::format("{}\n\n{} findings:{}", rule.reason, rule.findings, rule.examples),
+    one.content = report_paragraph(fmt::format("{}\n\nfindings: {}{}", rule.reason, rule.findings, rule.examples),
                                    kMaxContentBytes);
     suite.add(std::move(one));
   }

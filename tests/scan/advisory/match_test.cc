@@ -37,7 +37,7 @@ TEST(Match, DebianGoesBySourcePackageAndItsVersion) {
   EXPECT_THAT(finding.fixed_versions, ElementsAre("3.0.11-1~deb12u2"));
   EXPECT_EQ(finding.remedy, "upgrade libssl3 (source openssl) to 3.0.11-1~deb12u2");
   EXPECT_EQ(finding.severity, Severity::unknown);
-  EXPECT_THAT(match.notes, ElementsAre("1 findings have no severity in the advisory data"));
+  EXPECT_THAT(match.notes, ElementsAre("findings without a severity in the advisory data: 1"));
 }
 
 TEST(Match, OtherReleaseIsNoCoverage) {
@@ -154,7 +154,7 @@ TEST(Match, LanguagePackagesOfTheDistributionAreLeftToIt) {
   EXPECT_THAT(
       match.notes,
       ElementsAre(
-          "1 language packages are installed by the distribution's packages and judged by its advisories alone"));
+          "language packages that belong to packages of the distribution and are judged by its advisories alone: 1"));
 }
 
 TEST(Match, UnorderableVersionIsTold) {

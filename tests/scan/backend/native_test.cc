@@ -71,8 +71,8 @@ TEST(NativeScan, WithoutDatabaseIsUndecided) {
       scan_native(input(), nullptr, "/var/db: there is no advisory database", Policy::builtin_default(), kNow);
   EXPECT_EQ(result.verdict.outcome, Outcome::undecided);
   EXPECT_THAT(result.verdict.reasons,
-              ElementsAre("/var/db: there is no advisory database", "no advisory data for the 1 packages of Debian:12",
-                          "no advisory data for the 1 packages of PyPI"));
+              ElementsAre("/var/db: there is no advisory database", "no advisory data for Debian:12 (packages: 1)",
+                          "no advisory data for PyPI (packages: 1)"));
 }
 
 TEST(NativeScan, WithoutDatabaseAnEmptyImageIsUndecidedToo) {

@@ -289,7 +289,7 @@ TEST(Policy, WhatCannotBeDecidedIsUndecided) {
   no_data.coverage.push_back({"Debian:13", 85, false});
   Verdict verdict = policy.decide(no_data, kNow);
   EXPECT_EQ(verdict.outcome, Outcome::undecided);
-  EXPECT_THAT(verdict.reasons, ElementsAre("no advisory data for the 85 packages of Debian:13"));
+  EXPECT_THAT(verdict.reasons, ElementsAre("no advisory data for Debian:13 (packages: 85)"));
 
   ScanResult incomplete = scan({});
   incomplete.inventory.problems = {{"var/lib/dpkg/status", 0, "cut short", true}, {"a", 0, "odd", false}};
@@ -333,7 +333,7 @@ TEST(Policy, StopReasonsStandBelowOpenQuestions) {
   result.coverage[0].has_data = false;
   const Verdict verdict = Policy::builtin_default().decide(result, kNow);
   EXPECT_EQ(verdict.outcome, Outcome::undecided);
-  EXPECT_THAT(verdict.reasons, ElementsAre("no advisory data for the 3 packages of PyPI",
+  EXPECT_THAT(verdict.reasons, ElementsAre("no advisory data for PyPI (packages: 3)",
                                            "stop-ssh-port: port 22 is exposed: exposed-port (22/tcp)"));
 }
 

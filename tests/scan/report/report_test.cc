@@ -44,10 +44,10 @@ TEST(VerdictLine, OneForEachOutcome) {
   result.verdict.outcome = Outcome::warn;
   EXPECT_EQ(verdict_line(result), "WARN  127.0.0.1:5000/group/app:1: 1 rule warned: warn-unknown-severity (1 finding)");
   result.verdict.outcome = Outcome::undecided;
-  result.verdict.reasons = {"no advisory data for the 85 packages of Debian:13"};
+  result.verdict.reasons = {"no advisory data for Debian:13 (packages: 85)"};
   EXPECT_EQ(
       verdict_line(result),
-      "UNDECIDED 127.0.0.1:5000/group/app:1: could not be decided: no advisory data for the 85 packages of Debian:13");
+      "UNDECIDED 127.0.0.1:5000/group/app:1: could not be decided: no advisory data for Debian:13 (packages: 85)");
   result.verdict.outcome = Outcome::pass;
   EXPECT_EQ(verdict_line(result),
             "PASS  127.0.0.1:5000/group/app:1: 2 packages, 3 findings, none of them held back by policy default");
@@ -70,7 +70,7 @@ Image checks: 1 medium; 0 from the base image, 1 from own layers
   stop    medium    exposed-port  Port 22/tcp (SSH) is exposed  docker/Dockerfile:9  remove EXPOSE 22/tcp in
                                                                                      docker/Dockerfile:9
 
-Note: 1 findings have no severity in the advisory data
+Note: findings without a severity in the advisory data: 1
 
 STOP  127.0.0.1:5000/group/app:1: 2 rules stopped it: stop-fixable-high (1 finding), stop-ssh-port (1 finding)
   - stop-fixable-high: fixable: CVE-2023-30861 in flask
@@ -225,7 +225,7 @@ see        https://example.org/a</failure>)"));
       HasSubstr(R"(<testcase classname="group/app.policy" name="stop-fixable-high" file="docker/Dockerfile" time="0">
       <failure>fixable
 
-1 findings:
+findings: 1
 CVE-2023-30861 flask</failure>)"));
   // GitLab's converter may take it for a cast.
   EXPECT_THAT(xml, Not(HasSubstr(" type=")));
@@ -245,9 +245,9 @@ TEST(JunitReport, OneCaseAKey) {
 TEST(JunitReport, UndecidedIsAnError) {
   ScanResult result = sample_result();
   result.verdict.outcome = Outcome::undecided;
-  result.verdict.reasons = {"no advisory data for the 85 packages of Debian:13"};
+  result.verdict.reasons = {"no advisory data for Debian:13 (packages: 85)"};
   EXPECT_THAT(render_report(ReportFormat::junit, {result}, {}),
-              HasSubstr("<error>no advisory data for the 85 packages of Debian:13\n</error>"));
+              HasSubstr("<error>no advisory data for Debian:13 (packages: 85)\n</error>"));
 }
 
 TEST(JunitReport, StopsAtItsCap) {

@@ -60,7 +60,7 @@ inline ScanResult sample_result() {
   result.inventory.packages = {*bash.package, *flask.package};
   result.coverage = {{"Debian:12", 1, true}, {"PyPI", 1, true}};
   result.data = {{"Debian", 5123, parse_time("2026-11-19T21:02:23Z"), parse_time("2026-11-22T09:00:00Z")}};
-  result.notes = {"1 findings have no severity in the advisory data"};
+  result.notes = {"findings without a severity in the advisory data: 1"};
   result.verdict.policy = "default";
   result.verdict.outcome = Outcome::stop;
   result.verdict.decisions = {{Action::stop, "stop-fixable-high", "fixable"},
@@ -75,7 +75,7 @@ inline ScanResult sample_result() {
 // Every string as bad as an image can make it.
 inline ScanResult hostile_result() {
   const std::string bad =
-      std::string("\x01\x1b[31m\xff\xfe <&>\"' ]]> \xEF\xBF\xBF \n\t", 32) + std::string(1, '\0') + "ü🙂";
+      std::string("\x01\x1b[31m\xff\xfe <&>\"' ]]> \xEF\xBF\xBF \n\t") + std::string(1, '\0') + "ü🙂";
   const std::string huge(3'000'000, 'x');
   ScanResult result = sample_result();
   result.image.name = bad;
