@@ -38,7 +38,7 @@ Result<ExitCode> push(Context& context, const Options& options) {
     if (engine->settings().enforce != Enforce::off) scans.push_back(std::move(outcome.scan));
   }
   context.console.reset();
-  if (!scans.empty()) SCANGATE_CHECK(write_reports(context, orders, scans));
+  if (!scans.empty()) SCANGATE_CHECK(write_reports(context, orders, engine->policy(), scans));
   return worst;
 }
 

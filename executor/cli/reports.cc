@@ -28,9 +28,8 @@ Result<Further> split_order(const std::string& order) {
   return Further{format, order.substr(equals + 1)};
 }
 
-ReportOptions options_for(bool terminal) {
-  ReportOptions options;
-  options.tool_version = scangate_version();
+ReportOptions options_for(const Policy& policy, bool terminal) {
+  ReportOptions options = report_options(policy);
   if (!terminal) return options;
   options.colour = Colour::always;
   winsize size{};
@@ -48,11 +47,11 @@ Result<void> check_report_orders(const ReportOrders& orders) {
   return {};
 }
 
-Result<void> write_reports(const Context& context, const ReportOrders& orders, const std::vector<ScanResult>& results) {
+Result<void> write_reports(const Context& context, const ReportOrders& orders, const Policy& policy, const std::vector<ScanResult>& results) {
   SCANGATE_TRY(const ReportFormat format, format_of(orders.format));
   const bool to_stdout = orders.output.empty() || orders.output == "-";
   const bool colours = to_stdout && isatty(STDOUT_FILENO) == 1 && !environment_value(context.environment, "NO_COLOR");
-  const std::string text = render_report(format, results, options_for(colours));
+  const std::string text = render_report(format, results, options_for(policy, colours));
   if (to_stdout) {
     SCANGATE_CHECK(context.print(text));
   } else {
@@ -60,7 +59,7 @@ Result<void> write_reports(const Context& context, const ReportOrders& orders, c
   }
   for (const auto& order : orders.further) {
     SCANGATE_TRY(const Further further, split_order(order));
-    SCANGATE_CHECK(write_file_atomic(further.file, as_bytes(render_report(further.format, results, options_for(false)))));
+    SCANGATE_CHECK(write_file_atomic(further.file, as_bytes(render_report(further.format, results, options_for(policy, false)))));
   }
   return {};
 }

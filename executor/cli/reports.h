@@ -5,6 +5,7 @@
 
 #include "executor/cli/context.h"
 #include "scan/model/verdict.h"
+#include "scan/policy/policy.h"
 
 namespace scangate::cli {
 
@@ -16,6 +17,6 @@ struct ReportOrders {
 
 // Refuses unknown formats before any work is done.
 Result<void> check_report_orders(const ReportOrders& orders);
-Result<void> write_reports(const Context& context, const ReportOrders& orders, const std::vector<ScanResult>& results);
+Result<void> write_reports(const Context& context, const ReportOrders& orders, const Policy& policy, const std::vector<ScanResult>& results);
 
 }  // namespace scangate::cli

@@ -50,7 +50,7 @@ Result<ExitCode> scan(Context& context, const Options& options) {
     return context.cancel.cancelled() ? ExitCode::environment : ExitCode::undecided;  // a scan that failed decided nothing
   }
   context.console.reset();
-  SCANGATE_CHECK(write_reports(context, options.reports, {*result}));
+  SCANGATE_CHECK(write_reports(context, options.reports, engine->policy(), {*result}));
   return exit_code_of(result->verdict.outcome);
 }
 

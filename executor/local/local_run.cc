@@ -100,7 +100,7 @@ class LocalRun {
     if (!result.scans.empty()) {
       const fs::path folder = request_.output / folder_name(job.name);
       SCANGATE_CHECK(make_directories(folder));
-      SCANGATE_TRY(const auto written, write_job_reports(result.scans, folder, {}));
+      SCANGATE_TRY(const auto written, write_job_reports(result.scans, engine_.policy(), folder, {}));
       progress_.line(Level::info, fmt::format("job {}: reports in {}", job.name, (folder / "scangate-reports").string()));
       for (const auto& scan : result.scans) progress_.line(Level::info, verdict_line(scan));
     }

@@ -196,7 +196,7 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
                .context = {.project_dir = project.string(), .cache_namespace = "project-" + job.project_id}};
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
   if (!result.scans.empty()) {
-    auto written = write_job_reports(result.scans, project, declared_reports(job));
+    auto written = write_job_reports(result.scans, engine->policy(), project, declared_reports(job));
     if (!written)
       progress.line(Level::warning, "the reports could not be written: " + written.error().text());
     else

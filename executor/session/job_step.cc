@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "executor/wire/wire.h"
-#include "scan/report/report.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
@@ -55,12 +54,19 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   return result;
 }
 
-Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const fs::path& project, const std::vector<DeclaredReport>& declared) {
+ReportOptions report_options(const Policy& policy) {
+  ReportOptions options;
+  options.tool_version = scangate_version();
+  for (const auto& rule : policy.rules()) options.rules.push_back(rule.name);
+  return options;
+}
+
+Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy, const fs::path& project,
+                                                   const std::vector<DeclaredReport>& declared) {
   std::vector<std::string> written;
   if (scans.empty()) return written;
   SCANGATE_TRY(const UniqueFd folder, open_file(project, O_PATH | O_DIRECTORY));
-  ReportOptions options;
-  options.tool_version = scangate_version();
+  const ReportOptions options = report_options(policy);
   for (const ReportFormat format : kReportFormats) {
     const ReportFile file = report_file(format);
     const std::string text = render_report(format, scans, options);

@@ -10,6 +10,8 @@
 #include "executor/engine/logins.h"
 #include "executor/gate/docker_service.h"
 #include "executor/job/job_sandbox.h"
+#include "scan/policy/policy.h"
+#include "scan/report/report.h"
 
 namespace scangate {
 
@@ -36,8 +38,11 @@ struct DeclaredReport {
 
 // Writes the reports over `scans` below `<project>/scangate-reports/`, and where the job's YAML declares a report type at that path too. Everything is
 // opened inside the project folder: a symlink the job left cannot lead the write elsewhere. Gives the files written, relative to the project.
-Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const std::filesystem::path& project,
+Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy, const std::filesystem::path& project,
                                                    const std::vector<DeclaredReport>& declared);
+
+// What every report of ours says besides the results: the tool's version, and the policy's rules for JUnit's passing cases.
+ReportOptions report_options(const Policy& policy);
 
 // The version that reports and logs name.
 std::string_view scangate_version();
