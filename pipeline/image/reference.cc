@@ -81,6 +81,12 @@ bool names_registry(std::string_view first) {
          std::any_of(first.begin(), first.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
+// docker takes such a name for an image's id.
+bool is_whole_id(std::string_view text) {
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+}
+
 }  // namespace
 
 Result<Reference> Reference::parse(std::string_view text) {
@@ -134,9 +140,7 @@ Result<Reference> Reference::parse(std::string_view text) {
     left.remove_prefix(end + 1);
   }
   if (out.registry == kDefaultRegistry && slash == std::string_view::npos) {
-    const bool is_id = rest.size() == 64 && std::all_of(rest.begin(), rest.end(),
-                                                        [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
-    if (is_id) return wrong("64 hex digits are an image id, not a repository");
+    if (is_whole_id(rest)) return wrong("64 hex digits are an image id, not a repository");
   }
   if (out.registry == kDefaultRegistry && out.repository.find('/') == std::string::npos)
     out.repository.insert(0, kOfficial);
@@ -155,9 +159,12 @@ std::string Reference::str() const {
 std::string Reference::familiar() const {
   std::string out = str();
   if (registry != kDefaultRegistry) return out;
+  const std::size_t slash = repository.find('/');
+  // Not when what is left would read as another name: one with a registry of its own, or an id.
+  if (names_registry(std::string_view(repository).substr(0, slash))) return out;
   out.erase(0, kDefaultRegistry.size() + 1);
-  // Without "library/" only when what is left is one component, else it would read as another repository.
-  if (repository.starts_with(kOfficial) && repository.find('/', kOfficial.size()) == std::string::npos)
+  const std::string_view last = std::string_view(repository).substr(slash + 1);
+  if (repository.starts_with(kOfficial) && last.find('/') == std::string_view::npos && !is_whole_id(last))
     out.erase(0, kOfficial.size());
   return out;
 }

@@ -24,6 +24,9 @@ TEST(ReferenceTest, NamesAreCompletedAsDockerDoes) {
       {"[::1]:5000/app", "[::1]:5000/app:latest", "[::1]:5000/app:latest"},
       {"HOST/app", "HOST/app:latest", "HOST/app:latest"},
       {"a__b/c---d.e_f", "docker.io/a__b/c---d.e_f:latest", "a__b/c---d.e_f:latest"},
+      {"docker.io/host.example/app", "docker.io/host.example/app:latest", "docker.io/host.example/app:latest"},
+      {"docker.io/library/" + kDigest.substr(7), "docker.io/library/" + kDigest.substr(7) + ":latest",
+       "library/" + kDigest.substr(7) + ":latest"},
       {"app@" + kDigest, "docker.io/library/app@" + kDigest, "app@" + kDigest},
       {"app:1@" + kDigest, "docker.io/library/app:1@" + kDigest, "app:1@" + kDigest},
   };
