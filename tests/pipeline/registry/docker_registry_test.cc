@@ -61,7 +61,8 @@ class DockerRegistryTest : public testing::Test {
       SystemProcessRunner runner;
       static_cast<void>(runner.run({.argv = {"docker-registry", "serve", (folder_.path() / "config.yml").string()},
                                     .environment = {std::string("PATH=") + kPath},
-                                    .kill_after = std::chrono::milliseconds(100)},
+                                    .kill_after = std::chrono::milliseconds(100),
+                                    .dies_with_us = true},
                                    stop_, [this](Stream, std::string_view text) { log_ += text; }));
     });
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
