@@ -52,7 +52,8 @@ endfunction()
 
 # scangate_test(scan_inventory SOURCES dpkg_test.cc DEPS scan_inventory [PRIVATE …] [LABELS …]): one GoogleTest program that links
 # the named targets alone, so a wrong arrow between rooms fails to link here. Runs as one ctest entry; its working directory is the
-# source folder of the test, so that data files are found by relative path.
+# source folder of the test, so that data files are found by relative path. Label `program` keeps a test that links the whole program out of
+# the sanitizer run.
 function(scangate_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;PRIVATE;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -66,6 +67,9 @@ function(scangate_test name)
   target_compile_definitions(${name}_test PRIVATE SCANGATE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SCANGATE_BINARY_DIR="${PROJECT_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "unit;${ARG_LABELS}")
+  if(NOT "program" IN_LIST ARG_LABELS)
+    add_dependencies(sanitized_tests ${name}_test)
+  endif()
 endfunction()
 
 # scangate_fuzz(dockerfile SOURCE dockerfile_fuzz.cc CORPUS corpus/dockerfile DEPS pipeline_build): a libFuzzer target under the fuzz
@@ -84,4 +88,5 @@ function(scangate_fuzz name)
   endif()
   add_test(NAME fuzz_${name} COMMAND fuzz_${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
   set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120 LABELS "unit;fuzz")
+  add_dependencies(sanitized_tests fuzz_${name})
 endfunction()
