@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/archive/filtered.h"
 #include "base/archive/gzip_codec.h"
 
 namespace scangate {
@@ -20,8 +21,8 @@ constexpr int kMaxWindowLog = 27;
 
 class DecompressedSource final : public ByteSource {
  public:
-  DecompressedSource(ByteSource& from, std::string name, std::uint64_t cap_bytes)
-      : from_(from), name_(std::move(name)), cap_bytes_(cap_bytes) {}
+  DecompressedSource(ByteSource& from, std::string name, std::uint64_t cap_bytes, Allowed allowed)
+      : from_(from), name_(std::move(name)), cap_bytes_(cap_bytes), allowed_(allowed), plain_(*this) {}
 
   Result<std::size_t> read(std::span<std::byte> buffer) override {
     if (!detected_) SCANGATE_CHECK(detect());
@@ -36,7 +37,12 @@ class DecompressedSource final : public ByteSource {
         SCANGATE_TRY(count, read_zstd(buffer));
         break;
       }
-      default: {
+      case Packing::xz:
+      case Packing::bzip2: {
+        SCANGATE_TRY(count, filtered_->read(buffer));
+        break;
+      }
+      case Packing::none: {
         SCANGATE_TRY(count, read_plain(buffer));
         break;
       }
@@ -59,9 +65,11 @@ class DecompressedSource final : public ByteSource {
     in_ = Bytes(buffer_).first(have_);
     packing_ = packing_of(in_);
     detected_ = true;
-    if (packing_ == Packing::xz || packing_ == Packing::bzip2)
-      return wrong(fmt::format("it is compressed with {}, only gzip and zstd are supported", packing_name(packing_)));
-    if (packing_ == Packing::gzip) {
+    if (packing_ == Packing::xz || packing_ == Packing::bzip2) {
+      if (allowed_ != Allowed::archives)
+        return wrong(fmt::format("it is compressed with {}, layers may be gzip or zstd", packing_name(packing_)));
+      SCANGATE_TRY(filtered_, open_filtered(plain_, packing_, name_));
+    } else if (packing_ == Packing::gzip) {
       inflater_ = best_inflater();
     } else if (packing_ == Packing::zstd) {
       decoder_.reset(ZSTD_createDStream());
@@ -121,9 +129,22 @@ class DecompressedSource final : public ByteSource {
     }
   }
 
+  // What detect() looked at and the rest, as they are.
+  class Plain final : public ByteSource {
+   public:
+    explicit Plain(DecompressedSource& of) : of_(of) {}
+    Result<std::size_t> read(std::span<std::byte> buffer) override { return of_.read_plain(buffer); }
+
+   private:
+    DecompressedSource& of_;
+  };
+
   ByteSource& from_;
   std::string name_;
   std::uint64_t cap_bytes_;
+  Allowed allowed_;
+  Plain plain_;
+  std::unique_ptr<ByteSource> filtered_;
   std::uint64_t given_bytes_ = 0;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(1U << 17U);
   std::size_t have_ = 0;
@@ -169,8 +190,8 @@ Packing packing_of(Bytes head) {
   return Packing::none;
 }
 
-std::unique_ptr<ByteSource> decompressed(ByteSource& from, std::string name, std::uint64_t cap_bytes) {
-  return std::make_unique<DecompressedSource>(from, std::move(name), cap_bytes);
+std::unique_ptr<ByteSource> decompressed(ByteSource& from, std::string name, std::uint64_t cap_bytes, Allowed allowed) {
+  return std::make_unique<DecompressedSource>(from, std::move(name), cap_bytes, allowed);
 }
 
 }  // namespace scangate

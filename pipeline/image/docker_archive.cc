@@ -65,7 +65,7 @@ class ArchiveImport {
     SCANGATE_TRY(UniqueFd fd, open_file(file_, O_RDONLY));
     FdSource raw(std::move(fd), shown_);
     WatchedSource watched(raw, shown_, 0, cancel_, progress_);
-    const std::unique_ptr<ByteSource> plain = decompressed(watched, shown_, kMaxTarBytes);
+    const std::unique_ptr<ByteSource> plain = decompressed(watched, shown_, kMaxTarBytes, Allowed::archives);
     SCANGATE_TRY(LayerEntries entries, LayerEntries::open(*plain, shown_, cancel_));
     EntryContent content(entries);
     for (std::size_t count = 0;; ++count) {

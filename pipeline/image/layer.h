@@ -60,10 +60,12 @@ class LayerWriter {
 // above. The store outlives the source.
 std::unique_ptr<LayerSource> stored_layer(const Store& store, const Descriptor& blob, const DiffId& diff_id);
 
-// The same over any stream of tar bytes, compressed or not; no digest is verified. Gives the diffID when it is done.
+// The same over any stream of tar bytes, compressed (also xz and bzip2) or not; no digest is verified. Gives the diffID
+// when it is done.
 Result<DiffId> read_tar_entries(ByteSource& tar, EntrySink& sink, std::string_view name, const Cancel& cancel = {});
 
-// Streams a rootfs or context tar (or a folder's tar) into a new layer: what `image import` and ADD need.
+// Streams a rootfs or context tar (or a folder's tar, compressed or not) into a new layer: what `image import` and ADD
+// need.
 Result<WrittenLayer> layer_from_tar(Store& store, ByteSource& tar, const LayerOptions& options,
                                     std::vector<EntrySink*> tees, std::string_view name);
 

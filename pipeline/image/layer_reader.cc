@@ -68,7 +68,7 @@ std::unique_ptr<LayerSource> stored_layer(const Store& store, const Descriptor& 
 }
 
 Result<DiffId> read_tar_entries(ByteSource& tar, EntrySink& sink, std::string_view name, const Cancel& cancel) {
-  const std::unique_ptr<ByteSource> plain = decompressed(tar, std::string(name), kMaxTarBytes);
+  const std::unique_ptr<ByteSource> plain = decompressed(tar, std::string(name), kMaxTarBytes, Allowed::archives);
   HashingSource hashing(*plain);
   SCANGATE_CHECK(send_entries(hashing, sink, name, cancel));
   SCANGATE_TRY(const Digest digest, hashing.drain());
@@ -77,7 +77,7 @@ Result<DiffId> read_tar_entries(ByteSource& tar, EntrySink& sink, std::string_vi
 
 Result<WrittenLayer> layer_from_tar(Store& store, ByteSource& tar, const LayerOptions& options,
                                     std::vector<EntrySink*> tees, std::string_view name) {
-  const std::unique_ptr<ByteSource> plain = decompressed(tar, std::string(name), kMaxTarBytes);
+  const std::unique_ptr<ByteSource> plain = decompressed(tar, std::string(name), kMaxTarBytes, Allowed::archives);
   SCANGATE_TRY(LayerWriter writer, LayerWriter::create(store, options, std::move(tees)));
   SCANGATE_TRY(LayerEntries entries, LayerEntries::open(*plain, name, Cancel()));
   EntryContent content(entries);

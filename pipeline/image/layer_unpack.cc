@@ -360,7 +360,11 @@ Result<void> LayerUnpacker::put_node(int parent_fd, const std::string& name) {
 }
 
 Result<void> LayerUnpacker::copy_root_attributes() {
-  if (lower_.empty()) return {};
+  if (lower_.empty()) {
+    // Nobody says when the root was made; the same layers must give the same tree.
+    directory_times_.emplace_back("", 0);
+    return {};
+  }
   struct stat status{};
   if (fstat(lower_.fd(), &status) != 0) return failed("read the root's attributes for", errno);
   SCANGATE_CHECK(set_owner(root_.get(), status.st_uid, status.st_gid));

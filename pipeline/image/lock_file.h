@@ -26,6 +26,7 @@ class LockFile {
 
   const std::filesystem::path& path() const { return path_; }
   int fd() const { return fd_.get(); }
+  void release() { fd_.reset(); }
   void remove();  // deletes the file and releases
 
  private:

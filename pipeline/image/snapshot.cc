@@ -28,7 +28,11 @@ Result<void> unpack_layer(const std::shared_ptr<Store>& store, SnapshotMode mode
   const DiffId& diff_id = diff_ids[at];
   const ChainId chain = chain_id(diff_ids, at + 1);
   // One process unpacks, the others wait for its result.
-  SCANGATE_TRY(LockFile lock, LockFile::acquire(store->root() / "locks" / chain.digest.hex(), cancel));
+  SCANGATE_TRY(LockFile held, LockFile::acquire(store->root() / "locks" / chain.digest.hex(), cancel));
+  struct Removed {
+    LockFile lock;
+    ~Removed() { lock.remove(); }
+  } const lock{std::move(held)};
   if (!find_snapshot(*store, chain).empty()) return {};
   SCANGATE_TRY(const std::optional<Descriptor> blob, store->find_layer(diff_id));
   if (!blob)
@@ -46,7 +50,6 @@ Result<void> unpack_layer(const std::shared_ptr<Store>& store, SnapshotMode mode
     return fail(std::move(read).error().during(place));
   if (auto finished = unpacker.finish(); !finished) return fail(std::move(finished).error().during(place));
   SCANGATE_CHECK(place_snapshot(*store, chain, files));
-  lock.remove();
   progress.line(Level::debug,
                 fmt::format("unpacked layer {} of {}: {}", at + 1, diff_ids.size(), blob->digest.brief()));
   return {};

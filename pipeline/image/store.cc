@@ -311,7 +311,7 @@ Result<std::size_t> Store::cache_clear(std::string_view table) {
 }
 
 Result<PruneReport> Store::prune(std::chrono::seconds grace, std::uint64_t target_bytes) {
-  SCANGATE_TRY(const LockFile lock, LockFile::acquire(state_->root / "prune.lock"));
+  SCANGATE_TRY(LockFile lock, LockFile::acquire(state_->root / "prune.lock"));
   SCANGATE_TRY(const std::vector<StoreIndex::Name> names, state_->index->names());
   StoreReferences needed;
   for (const StoreIndex::Name& name : names) {
@@ -333,6 +333,11 @@ Result<PruneReport> Store::prune(std::chrono::seconds grace, std::uint64_t targe
   // Texts of steps and inventories cost little; they go when nobody asked for them for long.
   constexpr std::chrono::seconds kCacheLife = std::chrono::days(30);
   SCANGATE_CHECK(state_->index->cache_drop_unused(state_->clock.now() - std::max(grace, kCacheLife)));
+  lock.release();
+  for (const fs::path& snapshot : pruned.trash) {
+    pruned.report.freed_bytes += tree_bytes(snapshot);
+    SCANGATE_CHECK(remove_tree(snapshot));
+  }
   return pruned.report;
 }
 

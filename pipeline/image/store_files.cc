@@ -41,17 +41,6 @@ std::optional<Digest> digest_of_name(const std::string& hex) {
   return digest ? std::optional(*digest) : std::nullopt;
 }
 
-// Disk use of a tree, for reports; what cannot be read counts as nothing.
-std::uint64_t tree_bytes(const fs::path& path) {
-  std::uint64_t out = 0;
-  std::error_code error;
-  for (fs::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-    struct stat status{};
-    if (lstat(at->path().c_str(), &status) == 0) out += static_cast<std::uint64_t>(status.st_blocks) * 512U;
-  }
-  return out;
-}
-
 Result<void> remove_dead_sessions(const fs::path& tmp) {
   SCANGATE_TRY(const std::vector<std::string> names, folder_names(tmp));
   for (const std::string& name : names) {
@@ -101,6 +90,16 @@ Error damaged_blob(const Digest& digest) {
 bool touch_file(const fs::path& path) {
   struct stat status{};
   return utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0 || stat(path.c_str(), &status) == 0;
+}
+
+std::uint64_t tree_bytes(const fs::path& path) {
+  std::uint64_t out = 0;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    struct stat status{};
+    if (lstat(at->path().c_str(), &status) == 0) out += static_cast<std::uint64_t>(status.st_blocks) * 512U;
+  }
+  return out;
 }
 
 Result<void> create_store_folders(const fs::path& root) {
@@ -213,22 +212,20 @@ class Pruner {
     // Someone may have begun to use it since we looked.
     struct stat status{};
     if (lstat(candidate.path.c_str(), &status) != 0 || file_time(status) != candidate.used) return {};
-    std::uint64_t size_bytes = candidate.size_bytes;
     if (candidate.blob) {
       if (::unlink(candidate.path.c_str()) != 0 && errno != ENOENT)
         return fail(host_error("cannot remove " + candidate.path.string(), errno));
       ++result_.report.blobs;
+      result_.report.freed_bytes += candidate.size_bytes;
       result_.blobs.push_back(*candidate.blob);
     } else {
-      const fs::path away = work_ / ("pruned-" + candidate.path.filename().string());
+      fs::path away = work_ / ("pruned-" + candidate.path.filename().string());
       if (::rename(candidate.path.c_str(), away.c_str()) != 0)
         return fail(host_error("cannot remove " + candidate.path.string(), errno));
-      if (size_bytes == 0) size_bytes = tree_bytes(away);
-      SCANGATE_CHECK(remove_tree(away));
       ++result_.report.snapshots;
+      result_.trash.push_back(std::move(away));
     }
-    result_.report.freed_bytes += size_bytes;
-    total_bytes_ -= std::min(total_bytes_, size_bytes);
+    total_bytes_ -= candidate.size_bytes;
     return {};
   }
 

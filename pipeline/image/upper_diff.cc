@@ -74,19 +74,25 @@ Result<void> UpperDiff::write(int upper_fd, LayerWriter& writer) {
   writer_ = &writer;
   struct stat status{};
   if (fstat(upper_fd, &status) != 0) return fail(host_error("cannot read the upper folder", errno));
+  // The root's time moves with every change below it; alone it is none, and it is put back to what unpacking gives.
+  timespec root_time{};
   if (!lower_.empty()) {
-    // The root's time moves with every change below it; alone it is none.
     struct stat lower_status{};
     if (fstat(lower_.fd(), &lower_status) != 0) return fail(host_error("cannot read the lower folder", errno));
+    root_time = lower_status.st_mtim;
     SCANGATE_TRY(const Xattrs ours, layer_xattrs(upper_fd, "the root"));
     SCANGATE_TRY(const Xattrs theirs, layer_xattrs(lower_.fd(), "the root"));
     if (!same_attributes(status, lower_status) || ours != theirs) {
       Entry entry = base_entry("", EntryType::directory, status);
+      entry.mtime_seconds = root_time.tv_sec;
       entry.xattrs = ours;
       SCANGATE_CHECK(add(entry, nullptr));
     }
   }
-  return walk(upper_fd, "", &lower_);
+  SCANGATE_CHECK(walk(upper_fd, "", &lower_));
+  const timespec times[] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, {.tv_sec = root_time.tv_sec, .tv_nsec = 0}};
+  if (futimens(upper_fd, times) != 0) return fail(host_error("cannot set the time of the upper folder", errno));
+  return {};
 }
 
 Result<void> UpperDiff::walk(int directory_fd, const std::string& path, const LowerDirectory* lower) {

@@ -109,6 +109,7 @@ class SnapshotTest : public test::StoreTest {
 };
 
 TEST_F(SnapshotTest, LayersShowAsOneTree) {
+  if (!test::may_chown(folder())) GTEST_SKIP() << "this user namespace maps one id only";
   const DiffId base = layer({{.name = "etc", .type = '5', .mode = 0755, .mtime = 100},
                              {.name = "etc/a", .content = "old", .mtime = 5},
                              {.name = "etc/b", .content = "b"},
@@ -136,6 +137,7 @@ TEST_F(SnapshotTest, LayersShowAsOneTree) {
 }
 
 TEST_F(SnapshotTest, CapabilitiesAndUserAttributesAreKept) {
+  if (!test::may_chown(folder())) GTEST_SKIP() << "this user namespace maps one id only";
   const std::string capability("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
   const std::string tar = raw_entry({.name = "PaxHeader",
                                      .type = 'x',
@@ -466,6 +468,56 @@ TEST_F(SnapshotTest, TwoProcessesUnpackTheSameLayersAtOnce) {
   auto workspace = mount_layers(diff_ids);
   ASSERT_TRUE(workspace);
   EXPECT_EQ(tree(workspace->root()).size(), 501U);
+}
+
+// The same by a plain user's means: a user namespace with one id, where overlay's marks are user.* attributes.
+TEST_F(SnapshotTest, UserNamespaceMountsAndCommits) {
+  const DiffId base = layer({{.name = "d", .type = '5', .mode = 0755}, {.name = "d/x"}, {.name = "gone"}});
+  const DiffId upper = layer({{.name = "d/.wh..wh..opq"}, {.name = "d/y"}});
+  const uid_t user = geteuid();
+  const gid_t group = getegid();
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const auto run_inside = [&]() -> std::string {
+      if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return "skip";
+      const std::string uids = fmt::format("0 {} 1", user);
+      const std::string gids = fmt::format("0 {} 1", group);
+      for (const auto& [file, text] : {std::pair<const char*, std::string>{"/proc/self/setgroups", "deny"},
+                                       {"/proc/self/uid_map", uids},
+                                       {"/proc/self/gid_map", gids}}) {
+        auto fd = open_file(file, O_WRONLY);
+        if (!fd || !write_fd(fd->get(), as_bytes(text), file)) return "skip";
+      }
+      auto store = Store::open(folder() / "store");
+      if (!store) return store.error().text();
+      auto snapshots = Snapshots::probe(*store);
+      if (!snapshots) return "skip";
+      if (snapshots->mode() != SnapshotMode::overlay_rootless) return "the mode is wrong";
+      NoProgress silent;
+      auto workspace = snapshots->mount({base, upper}, Cancel(), silent);
+      if (!workspace) return workspace.error().text();
+      if (tree(workspace->root()) != std::vector<std::string>{"d/", "d/y=", "gone="}) return "the tree is wrong";
+      fs::remove(workspace->root() / "gone");
+      fs::remove_all(workspace->root() / "d");
+      fs::create_directory(workspace->root() / "d");
+      RecordingSink tee;
+      auto committed = workspace->commit({}, {&tee}, Cancel());
+      if (!committed) return committed.error().text();
+      if (paths(tee.lines) != std::vector<std::string>{".wh.gone", "d", "d/.wh..wh..opq"}) return "the layer is wrong";
+      return "";
+    };
+    const std::string text = run_inside();
+    write(folder() / "result", text);
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  const std::string result = read_file(folder() / "result", 10'000).value_or("no result");
+  // What the child unpacked has other marks than ours.
+  EXPECT_TRUE(remove_tree(store_->root() / "snapshots"));
+  if (result == "skip") GTEST_SKIP() << "no user namespace here";
+  EXPECT_EQ(result, "");
 }
 
 }  // namespace

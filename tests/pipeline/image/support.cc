@@ -115,6 +115,13 @@ std::string StoreTest::run(const std::vector<std::string>& argv) {
   return out;
 }
 
+bool may_chown(const fs::path& folder) {
+  const fs::path path = folder / "chown-probe";
+  const bool may = write_file_atomic(path, {}) && ::chown(path.c_str(), 7, 7) == 0;
+  ::unlink(path.c_str());
+  return may;
+}
+
 bool have(std::string_view program) {
   const char* path = std::getenv("PATH");
   return find_program(program, path == nullptr ? "/usr/bin:/bin" : path).has_value();

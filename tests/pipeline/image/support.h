@@ -62,5 +62,7 @@ class StoreTest : public ::testing::Test {
 
 // Whether the program is on PATH.
 bool have(std::string_view program);
+// Whether this process may give files to other users, tried out in `folder`.
+bool may_chown(const std::filesystem::path& folder);
 
 }  // namespace scangate::test
