@@ -1,6 +1,6 @@
 #pragma once
-// The job as GitLab sent it: JOB_RESPONSE_FILE of the custom executor. The only description of the job that its variables cannot change.
-// gitlab-org/gitlab-runner, docs/executors/custom.md and common/spec/spec.go.
+// The job as GitLab sent it: JOB_RESPONSE_FILE of the custom executor. The only description of the job that its
+// variables cannot change. gitlab-org/gitlab-runner, docs/executors/custom.md and common/spec/spec.go.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -22,16 +22,31 @@ struct JobVariable {
   bool is_raw = false;   // not expanded
 };
 
+// `image:` of a job and each of its `services:`.
+struct JobImage {
+  std::string name;                      // expanded; empty: none
+  std::vector<std::string> entrypoint;   // as in the YAML; empty: the image's own
+  std::vector<std::string> pull_policy;  // "always", "if-not-present", "never": tried in turn; empty: the host's choice
+  std::string platform;                  // "linux/arm64"; empty: the host's
+  std::string user;                      // empty: the image's own
+  bool operator==(const JobImage&) const = default;
+};
+
 struct JobService {
-  std::string name;
-  std::string alias;
+  JobImage image;
+  std::vector<std::string> aliases;  // as given, split at spaces and commas
+  std::vector<std::string> command;
+  std::vector<JobVariable> variables;  // of this service alone
 };
 
 struct JobArtifact {
   std::vector<std::string> paths;
-  std::string type;    // "junit", "container_scanning"; "archive" or empty for plain artifacts
+  std::vector<std::string> exclude;
+  std::string type;  // "junit", "container_scanning"; "archive" or empty for plain artifacts
   std::string format;
   std::string when;
+  std::string name;
+  std::string expire_in;
 };
 
 struct JobCredential {
@@ -45,8 +60,13 @@ struct JobResponse {
   std::int64_t id = 0;
   std::string token;
   std::string job_name;
+  std::string stage;
   std::string project_id;
-  std::string image;  // with the job's variables expanded; empty: none
+  std::string project_path;  // "group/project"
+  std::string ref;           // branch or tag
+  std::string sha;
+  std::string repository_url;  // https://gitlab-ci-token:TOKEN@host/group/project.git: a secret
+  JobImage image;
   std::vector<JobService> services;
   std::vector<JobVariable> variables;
   std::vector<JobArtifact> artifacts;

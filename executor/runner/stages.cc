@@ -89,8 +89,8 @@ fs::path project_folder(const JobResponse& job, const fs::path& builds) {
 }
 
 Result<std::optional<Digest>> job_image(Engine& engine, const JobResponse& job) {
-  if (job.image.empty() || matches_image(job.image, engine.settings().tool_images)) return std::nullopt;
-  SCANGATE_TRY(const Reference name, Reference::parse(job.image));
+  if (job.image.name.empty() || matches_image(job.image.name, engine.settings().tool_images)) return std::nullopt;
+  SCANGATE_TRY(const Reference name, Reference::parse(job.image.name));
   SCANGATE_TRY(const auto digest, engine.store()->find(name));
   if (!digest) return fail(Fault::host, fmt::format("the job's image {} is not in the store", name.familiar()));
   return digest;
@@ -144,20 +144,20 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
   SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
   progress.line(Level::info, "Sandbox: " + sandbox->description());
   for (const auto& service : job.services) {
-    if (!matches_image(service.name, settings.gate_services))
-      return fail(Error(Fault::user, fmt::format("service '{}' is not supported yet", service.name))
+    if (!matches_image(service.image.name, settings.gate_services))
+      return fail(Error(Fault::user, fmt::format("service '{}' is not supported yet", service.image.name))
                       .remedy("of services, only docker:dind is served, by the image gate"));
-    progress.line(Level::info, fmt::format("Service {}: served by the image gate", service.name));
+    progress.line(Level::info, fmt::format("Service {}: served by the image gate", service.image.name));
   }
-  if (job.image.empty()) {
+  if (job.image.name.empty()) {
     progress.line(Level::info, "No image: the job runs with the host's tools, read-only");
     return {};
   }
-  if (matches_image(job.image, settings.tool_images)) {
-    progress.line(Level::info, fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image));
+  if (matches_image(job.image.name, settings.tool_images)) {
+    progress.line(Level::info, fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image.name));
     return {};
   }
-  SCANGATE_TRY(const Reference name, Reference::parse(job.image));
+  SCANGATE_TRY(const Reference name, Reference::parse(job.image.name));
   progress.line(Level::info, fmt::format("Pulling image {} ...", name.familiar()));
   SCANGATE_TRY(const auto pulled, engine->registry().pull(name, Platform::host(), PullPolicy::always, *engine->store(), cancel, progress));
   SCANGATE_TRY(Snapshots * snapshots, engine->snapshots());

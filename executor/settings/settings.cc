@@ -106,6 +106,12 @@ Result<void> read_registries(const ci::Value& value, RegistrySettings& registrie
   return {};
 }
 
+Result<void> read_brokered(const ci::Value& value, std::map<std::string, std::vector<std::string>>& brokered) {
+  if (!value.is_map()) return fail(ci::error_at(value.place, fmt::format("brokered must be a map of variables to hosts, found {}", value.kind_name())));
+  for (const auto& entry : value.entries) SCANGATE_CHECK(texts(brokered[entry.key])(entry.value));
+  return {};
+}
+
 }  // namespace
 
 std::optional<std::string> environment_value(const std::vector<std::string>& environment, std::string_view name) {
@@ -135,7 +141,8 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
                            {"sandbox", sandbox},
                            {"transfer", transfer},
                            {"registries", [&](const ci::Value& value) { return read_registries(value, settings.registries); }},
-                           {"tool_images", texts(settings.tool_images)},
+                           {"brokered", [&](const ci::Value& value) { return read_brokered(value, settings.brokered); }},
+                          {"tool_images", texts(settings.tool_images)},
                            {"gate_services", texts(settings.gate_services)}}));
   if (!policy.empty()) settings.policy = policy;
   return settings;
@@ -154,6 +161,7 @@ Settings default_settings(bool as_root, const std::vector<std::string>& environm
   settings.tool_images = {"docker",  "docker:*", "gcr.io/kaniko-project/executor:*", "quay.io/buildah/stable", "quay.io/buildah/stable:*",
                           "quay.io/podman/stable", "quay.io/podman/stable:*", "quay.io/skopeo/stable", "quay.io/skopeo/stable:*"};
   settings.gate_services = {"docker:dind", "docker:*-dind", "docker:*dind*"};
+  settings.brokered = {{"AWS_SECRET_ACCESS_KEY", {"*.amazonaws.com"}}, {"AWS_SESSION_TOKEN", {"*.amazonaws.com"}}};
   // Beside the program in a build folder, under libexec when installed.
   const fs::path folder = program.parent_path();
   settings.shim = folder / "scangate-shim";

@@ -35,6 +35,9 @@ struct Settings {
   std::vector<std::string> tool_images;
   // Services that the gate itself stands in for.
   std::vector<std::string> gate_services;
+  // Job variables whose values no sandbox may see, each with the hosts it may be sent to ("registry.example", "*.amazonaws.com"); an empty list leaves
+  // the variable alone. What GitLab itself hands out (job token, deploy token, DOCKER_AUTH_CONFIG) needs no entry.
+  std::map<std::string, std::vector<std::string>> brokered;
   std::filesystem::path shim;  // the static program that is put into sandboxes
 };
 

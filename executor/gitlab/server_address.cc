@@ -1,0 +1,34 @@
+#include "executor/gitlab/server_address.h"
+
+#include "base/text.h"
+
+namespace scangate {
+
+Result<ServerAddress> server_address(std::string_view repository_url, std::string_view project_path) {
+  const auto broken = [&](const char* why) {
+    return fail(Error(Fault::host, fmt::format("the job's repository URL {} {}", redact(repository_url), why))
+                    .remedy("GitLab sends it with every job: check the runner's version"));
+  };
+  ServerAddress out;
+  const std::size_t scheme = repository_url.find("://");
+  if (scheme == std::string_view::npos) return broken("has no scheme");
+  out.scheme = to_lower(repository_url.substr(0, scheme));
+  if (out.scheme != "https" && out.scheme != "http") return broken("is neither http nor https");
+  std::string_view rest = repository_url.substr(scheme + 3);
+  const std::size_t slash = rest.find('/');
+  if (slash == std::string_view::npos) return broken("has no path");
+  std::string_view authority = rest.substr(0, slash);
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  out.host = to_lower(authority);
+  const std::string_view own_port = out.scheme == "https" ? ":443" : ":80";
+  if (out.host.ends_with(own_port)) out.host.resize(out.host.size() - own_port.size());
+  if (out.host.empty()) return broken("has no host");
+  std::string_view path = rest.substr(slash);
+  if (path.ends_with(".git")) path.remove_suffix(4);
+  const std::string project = "/" + std::string(project_path);
+  if (project_path.empty() || !path.ends_with(project)) return broken("does not end with the project's path");
+  out.root = std::string(path.substr(0, path.size() - project.size()));
+  return out;
+}
+
+}  // namespace scangate

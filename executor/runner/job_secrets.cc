@@ -1,0 +1,60 @@
+#include "executor/runner/job_secrets.h"
+
+#include "base/base64.h"
+#include "base/json/json.h"
+#include "executor/engine/logins.h"
+
+namespace scangate {
+namespace {
+
+// The names GitLab writes the job token with.
+const std::vector<std::string> kTokenUsers = {"gitlab-ci-token"};
+
+void add_docker_config(std::string_view text, Broker& broker) {
+  const auto config = parse_json(text, "DOCKER_AUTH_CONFIG");
+  if (!config) return;  // told when it is used
+  for (const auto& [key, entry] : json_object(*config, "auths").items()) {
+    const std::vector<std::string> hosts = {login_registry(key)};
+    const std::string user = json_string(entry, "username");
+    if (!user.empty()) broker.add(json_string(entry, "password"), hosts, {user});
+    broker.add(json_string(entry, "identitytoken"), hosts);
+    if (const auto auth = base64_decode(json_string(entry, "auth"))) {
+      if (const std::size_t colon = auth->find(':'); colon != std::string::npos)
+        broker.add(auth->substr(colon + 1), hosts, {auth->substr(0, colon)});
+    }
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Broker> job_secrets(const JobResponse& job, const ServerAddress* server, const Settings& settings) {
+  auto made = std::make_shared<Broker>();
+  Broker& broker = *made;
+  std::vector<std::string> registries;
+  for (const auto& credential : job.credentials)
+    if (credential.type == "registry") registries.push_back(login_registry(credential.url));
+  std::vector<std::string> instance = registries;
+  if (server != nullptr) instance.push_back(server->host);
+
+  broker.add(job.token, instance, kTokenUsers);
+  for (const auto& credential : job.credentials)
+    if (credential.type == "registry")
+      broker.add(credential.password, {login_registry(credential.url)}, {credential.username});
+  const auto user_of = [&](std::string_view name) {
+    return std::vector<std::string>{job.variable(name).value_or("gitlab-ci-token")};
+  };
+  for (const auto& variable : job.variables) {
+    // Predefined variables that hold a token; a project that sets them to something else only hides its own value.
+    if (variable.key == "CI_JOB_TOKEN" || variable.key == "CI_DEPENDENCY_PROXY_PASSWORD")
+      broker.add(variable.value, instance, kTokenUsers);
+    if (variable.key == "CI_REGISTRY_PASSWORD") broker.add(variable.value, registries, user_of("CI_REGISTRY_USER"));
+    if (variable.key == "CI_DEPLOY_PASSWORD") broker.add(variable.value, instance, user_of("CI_DEPLOY_USER"));
+    if (variable.key == "DOCKER_AUTH_CONFIG") add_docker_config(variable.value, broker);
+    if (const auto hosts = settings.brokered.find(variable.key);
+        hosts != settings.brokered.end() && !hosts->second.empty())
+      broker.add(variable.value, hosts->second);
+  }
+  return made;
+}
+
+}  // namespace scangate
