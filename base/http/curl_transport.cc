@@ -156,7 +156,8 @@ std::size_t on_body(const char* data, std::size_t size, std::size_t count, void*
 
 std::size_t on_send(char* buffer, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
-  const std::uint64_t left = exchange.request->body_size - exchange.sent;
+  const bool chunked = exchange.request->chunked;
+  const std::uint64_t left = chunked ? UINT64_MAX : exchange.request->body_size - exchange.sent;
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size * count, left));
   if (wanted == 0) return 0;
   auto got = exchange.source->read({reinterpret_cast<std::byte*>(buffer), wanted});
@@ -164,7 +165,7 @@ std::size_t on_send(char* buffer, std::size_t size, std::size_t count, void* use
     exchange.error = std::move(got).error();
     return CURL_READFUNC_ABORT;
   }
-  if (*got == 0) {
+  if (*got == 0 && !chunked) {
     exchange.error = Error(Fault::host, fmt::format("what is to be sent ended after {} of {} bytes", exchange.sent,
                                                     exchange.request->body_size));
     return CURL_READFUNC_ABORT;
@@ -256,6 +257,7 @@ class CurlTransport final : public HttpTransport {
       current.body.clear();
       current.open_body = nullptr;
       current.body_size = 0;
+      current.chunked = false;
     }
     return {};
   }
@@ -359,7 +361,7 @@ class CurlTransport final : public HttpTransport {
     }
     if (exchange.source) {
       set(CURLOPT_UPLOAD, 1L);
-      set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body_size));
+      set(CURLOPT_INFILESIZE_LARGE, request.chunked ? curl_off_t{-1} : static_cast<curl_off_t>(request.body_size));
       set(CURLOPT_READFUNCTION, &on_send);
       set(CURLOPT_READDATA, &exchange);
       set(CURLOPT_SEEKFUNCTION, &on_seek);

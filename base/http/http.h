@@ -27,6 +27,7 @@ struct HttpRequest {
   std::string body;
   std::function<Result<std::unique_ptr<ByteSource>>()> open_body;
   std::uint64_t body_size = 0;
+  bool chunked = false;           // `open_body` gives a stream of unknown length: sent in chunks, RFC 9112 section 7.1
   bool follow_redirects = false;  // Authorization is dropped when the host, scheme or port changes
   bool plain_http = false;        // allow http:// (else https only)
   bool verify_certificates = true;
