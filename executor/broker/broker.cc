@@ -109,6 +109,11 @@ bool Broker::empty() const {
   return secrets_.empty();
 }
 
+std::size_t Broker::longest_encoding() const {
+  const std::shared_lock lock(mutex_);
+  return encodings_.empty() ? 0 : encodings_.front().first.size();
+}
+
 std::string Broker::placeholder(std::string_view value) const {
   const std::shared_lock lock(mutex_);
   const auto found =

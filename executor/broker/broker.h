@@ -36,6 +36,8 @@ class Broker {
   bool holds_secret(std::string_view text) const;
 
   bool empty() const;
+  // Bytes of the longest text that conceal() looks for: how far one may reach over the end of a piece.
+  std::size_t longest_encoding() const;
   // What the job sees in place of `value`; the value itself when it is none of ours.
   std::string placeholder(std::string_view value) const;
 
