@@ -84,7 +84,7 @@ class FlagParser {
     }
     if (flag->kind == Flag::Kind::refused) return fail(refused(*flag));
     if (equals != std::string::npos) return take(*flag, arg.substr(equals + 1));
-    if (flag->kind == Flag::Kind::toggle) return take(*flag, "true");
+    if (flag->kind == Flag::Kind::toggle || flag->kind == Flag::Kind::optional_value) return take(*flag, "true");
     if (next_ + 1 >= args_.size())
       return fail(usage(command_, fmt::format("flag needs an argument: --{}", flag->name)));
     return take(*flag, args_[++next_]);

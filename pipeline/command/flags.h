@@ -14,9 +14,10 @@ namespace scangate::command {
 
 struct Flag {
   enum class Kind : std::uint8_t {
-    toggle,   // --pull, --pull=false
-    value,    // --tag x
-    refused,  // known to the program, not served here; `note` says why
+    toggle,          // --pull, --pull=false
+    value,           // --tag x
+    optional_value,  // --pull, --pull=always; a word behind a blank is not its value. Alone it is "true".
+    refused,         // known to the program, not served here; `note` says why
   };
   std::string_view name;  // without dashes
   char letter = '\0';     // the short form
