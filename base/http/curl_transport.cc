@@ -217,6 +217,14 @@ class CurlTransport final : public HttpTransport {
     for (const auto& [name, value] : request.headers)
       if (has_line_break(name) || has_line_break(value))
         return fail(Fault::user, fmt::format("the header '{}' holds a line break", printable(name)));
+    if (request.aws_signature) {
+      if (request.url.find('?') != std::string::npos || request.follow_redirects)
+        return fail(Fault::user, "a signed request has no query and follows no redirects");
+      const AwsSignature& keys = *request.aws_signature;
+      for (const std::string* part :
+           {&keys.region, &keys.service, &keys.access_key, &keys.secret_key, &keys.session_token})
+        if (has_line_break(*part)) return fail(Fault::user, "a key of AWS holds a line break");
+    }
 
     HttpRequest current = request;
     for (int redirects = 0;; ++redirects) {
@@ -350,7 +358,17 @@ class CurlTransport final : public HttpTransport {
       headers.add(value.empty() ? name + ";" : name + ": " + value);
     }
     if (!has_type) headers.add("Content-Type:");  // else libcurl says "form" for every POST
+    if (request.aws_signature) sign(easy, *request.aws_signature, headers);
     set(CURLOPT_HTTPHEADER, headers.get());
+  }
+
+  static void sign(CURL* easy, const AwsSignature& keys, HeaderList& headers) {
+    // PROVIDER1:PROVIDER2:REGION:SERVICE; libcurl hashes the body that POSTFIELDS holds, and signs every header.
+    const std::string how = fmt::format("aws:amz:{}:{}", keys.region, keys.service);
+    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, how.c_str());
+    curl_easy_setopt(easy, CURLOPT_USERNAME, keys.access_key.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, keys.secret_key.c_str());
+    if (!keys.session_token.empty()) headers.add("X-Amz-Security-Token: " + keys.session_token);
   }
 
   static void set_method(CURL* easy, const HttpRequest& request, Exchange& exchange) {

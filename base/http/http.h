@@ -19,6 +19,16 @@ namespace scangate {
 
 struct HttpReply;
 
+// Signs a request as AWS asks: Signature Version 4 (AWS General Reference, "Signing AWS API requests"). The keys are
+// secrets: never print them.
+struct AwsSignature {
+  std::string region;   // "eu-west-1"
+  std::string service;  // "ecr"
+  std::string access_key;
+  std::string secret_key;
+  std::string session_token;  // empty: none
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -27,7 +37,9 @@ struct HttpRequest {
   std::string body;
   std::function<Result<std::unique_ptr<ByteSource>>()> open_body;
   std::uint64_t body_size = 0;
-  bool chunked = false;           // `open_body` gives a stream of unknown length: sent in chunks, RFC 9112 section 7.1
+  bool chunked = false;  // `open_body` gives a stream of unknown length: sent in chunks, RFC 9112 section 7.1
+  // The URL has no query: libcurl 7.88 does not sort its parameters, and the signature would be wrong. No redirects.
+  std::optional<AwsSignature> aws_signature;
   bool follow_redirects = false;  // Authorization is dropped when the host, scheme or port changes
   bool plain_http = false;        // allow http:// (else https only)
   bool verify_certificates = true;

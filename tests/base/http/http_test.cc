@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/hmac.h>
 
 #include <thread>
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/http/proxies.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "tests/support/http_server.h"
 
 namespace scangate {
@@ -294,6 +297,62 @@ TEST_F(HttpTest, ServesSeveralThreads) {
   }
   EXPECT_EQ(right, 80);
   EXPECT_LE(server.connections(), 8);
+}
+
+std::string hmac(std::string_view key, std::string_view text) {
+  std::array<unsigned char, 32> out{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), out.data(), &size);
+  return {reinterpret_cast<const char*>(out.data()), out.size()};
+}
+
+// The signature as the AWS General Reference computes it, from what arrived.
+std::string expected_signature(const ServerRequest& request, const AwsSignature& keys,
+                               const std::string& signed_headers) {
+  std::string canonical = request.method + "\n" + request.path + "\n" + request.query + "\n";
+  for (const std::string& name : split(signed_headers, ';'))
+    canonical += name + ":" + request.header(name) + "\n";
+  canonical += "\n" + signed_headers + "\n" + Digest::of(request.body).hex();
+  const std::string time = request.header("x-amz-date");
+  const std::string scope = time.substr(0, 8) + "/" + keys.region + "/" + keys.service + "/aws4_request";
+  const std::string text = "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + Digest::of(canonical).hex();
+  std::string key = "AWS4" + keys.secret_key;
+  for (const std::string& part : {time.substr(0, 8), keys.region, keys.service, std::string("aws4_request")})
+    key = hmac(key, part);
+  return to_hex(as_bytes(hmac(key, text)));
+}
+
+TEST_F(HttpTest, SignsForAws) {
+  HttpServer server([](const ServerRequest&) { return ServerReply{.body = "{}"}; });
+  const AwsSignature keys{
+      .region = "eu-west-1", .service = "ecr", .access_key = "AKIDEXAMPLE", .secret_key = "s/ecret+key"};
+  AwsSignature with_token = keys;
+  with_token.session_token = "token/of+session==";
+  for (const AwsSignature& each : {keys, with_token}) {
+    const auto reply =
+        send({.method = "POST",
+              .url = server.url("/"),
+              .headers = {{"Content-Type", "application/x-amz-json-1.1"}, {"X-Amz-Target", "Service.Operation"}},
+              .body = "{\"a\":1}",
+              .aws_signature = each});
+    ASSERT_TRUE(reply) << reply.error().text();
+    const auto request = server.requests().back();
+    const std::string header = request.header("authorization");
+    const std::string day = request.header("x-amz-date").substr(0, 8);
+    const std::string begin =
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/" + day + "/eu-west-1/ecr/aws4_request, SignedHeaders=";
+    ASSERT_TRUE(header.starts_with(begin)) << header;
+    const std::size_t comma = header.find(',', begin.size());
+    const std::string signed_headers = header.substr(begin.size(), comma - begin.size());
+    EXPECT_EQ(signed_headers, each.session_token.empty()
+                                  ? "content-type;host;x-amz-date;x-amz-target"
+                                  : "content-type;host;x-amz-date;x-amz-security-token;x-amz-target");
+    EXPECT_EQ(header.substr(comma), ", Signature=" + expected_signature(request, each, signed_headers));
+    EXPECT_EQ(request.header("x-amz-security-token"), each.session_token);
+  }
+  EXPECT_EQ(send({.url = server.url("/?a=b"), .aws_signature = keys}).error().text(),
+            "a signed request has no query and follows no redirects");
 }
 
 TEST_F(HttpTest, UsesOnlyTheProxyItWasGiven) {
