@@ -64,5 +64,7 @@ struct LoopbackListener {
   int port = 0;
 };
 Result<LoopbackListener> listen_on_loopback();
+// The same for a socket that listens already, perhaps in another network namespace.
+Result<LoopbackListener> loopback_listener(UniqueFd socket);
 
 }  // namespace scangate

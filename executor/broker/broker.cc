@@ -70,11 +70,13 @@ void Broker::add(std::string_view value, const std::vector<std::string>& hosts, 
       std::find_if(secrets_.begin(), secrets_.end(), [&](const Secret& secret) { return secret.value == value; });
   if (known == secrets_.end()) {
     if (secrets_.size() >= kMaxSecrets) return;
-    secrets_.push_back({.value = std::string(value), .placeholder = derive(value), .hosts = {}});
+    secrets_.push_back({.value = std::string(value), .placeholder = derive(value), .hosts = {}, .users = {}});
     known = secrets_.end() - 1;
   }
   for (const auto& host : hosts)
     if (std::find(known->hosts.begin(), known->hosts.end(), host) == known->hosts.end()) known->hosts.push_back(host);
+  for (const auto& user : users)
+    if (std::find(known->users.begin(), known->users.end(), user) == known->users.end()) known->users.push_back(user);
   for (auto& pair : encodings_of(known->value, known->placeholder, users))
     if (std::find(encodings_.begin(), encodings_.end(), pair) == encodings_.end())
       encodings_.push_back(std::move(pair));
@@ -102,6 +104,16 @@ bool Broker::holds_secret(std::string_view text) const {
   const std::shared_lock lock(mutex_);
   return std::any_of(encodings_.begin(), encodings_.end(),
                      [&](const auto& pair) { return text.find(pair.first) != std::string_view::npos; });
+}
+
+std::vector<std::pair<std::string, std::string>> Broker::logins(std::string_view host) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& secret : secrets_)
+    if (host_matches(host, secret.hosts))
+      for (const auto& user : secret.users)
+        out.emplace_back(user, secret.placeholder);
+  return out;
 }
 
 bool Broker::empty() const {

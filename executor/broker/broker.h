@@ -36,6 +36,8 @@ class Broker {
   bool holds_secret(std::string_view text) const;
 
   bool empty() const;
+  // For every secret that may go to `host`: the user names it is written with, each with the placeholder.
+  std::vector<std::pair<std::string, std::string>> logins(std::string_view host) const;
   // Bytes of the longest text that conceal() looks for: how far one may reach over the end of a piece.
   std::size_t longest_encoding() const;
   // What the job sees in place of `value`; the value itself when it is none of ours.
@@ -47,6 +49,7 @@ class Broker {
     std::string value;
     std::string placeholder;
     std::vector<std::string> hosts;
+    std::vector<std::string> users;
   };
   std::vector<Secret> secrets_;
   std::vector<std::pair<std::string, std::string>>

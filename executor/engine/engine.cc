@@ -29,6 +29,7 @@ Result<Policy> load_policy(const Settings& settings) {
 struct Engine::State {
   Settings settings;
   std::shared_ptr<Store> store;
+  std::shared_ptr<HttpTransport> transport;
   std::unique_ptr<Registry> registry;
   std::optional<Policy> policy;
   std::shared_ptr<AdvisoryDatabase> database;
@@ -71,13 +72,15 @@ Result<std::unique_ptr<Engine>> Engine::open(Settings settings, std::shared_ptr<
     state->database = std::move(*database);
   else
     state->no_database = database.error().text();
-  state->registry = std::make_unique<Registry>(state->settings.registries, std::move(credentials), make_curl_transport(environment));
+  state->transport = make_curl_transport(environment);
+  state->registry = std::make_unique<Registry>(state->settings.registries, std::move(credentials), state->transport);
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
 const Settings& Engine::settings() const { return state_->settings; }
 const std::shared_ptr<Store>& Engine::store() const { return state_->store; }
 Registry& Engine::registry() { return *state_->registry; }
+const std::shared_ptr<HttpTransport>& Engine::transport() const { return state_->transport; }
 const Policy& Engine::policy() const { return *state_->policy; }
 
 Result<Sandbox*> Engine::sandbox(Progress& progress) {

@@ -39,6 +39,8 @@ class Engine {
   const Settings& settings() const;
   const std::shared_ptr<Store>& store() const;
   Registry& registry();
+  // The host's way out: its proxies, kept connections. Shared by everything that speaks HTTP.
+  const std::shared_ptr<HttpTransport>& transport() const;
   const Policy& policy() const;
 
   // The sandbox, probed on first use; the line that says which one it is goes to `progress` once.

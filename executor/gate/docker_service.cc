@@ -247,7 +247,7 @@ int DockerService::serve(GateRequest& request, const Cancel& cancel) {
     const auto password = password_of(request, *login);
     if (!password) return call.fail_with(password.error());
     const std::string registry = login_registry(login->server);
-    const Credentials credentials{.username = login->user, .password = *password};
+    const Credentials credentials{.username = login->user, .password = context_.broker ? context_.broker->reveal(*password, registry) : *password};
     if (auto taken = engine_.registry().check_login(registry, credentials, cancel); !taken) return call.fail_with(taken.error());
     logins_->add(registry, credentials);
     call.print("Login Succeeded\n");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "executor/broker/broker.h"
 #include "executor/engine/engine.h"
 #include "executor/engine/logins.h"
 #include "executor/gate/server.h"
@@ -15,6 +16,7 @@ namespace scangate {
 struct GateContext {
   std::string project_dir;      // in the sandbox; Dockerfile places are told relative to it
   std::string cache_namespace;  // the project, for the build cache
+  std::shared_ptr<Broker> broker;  // turns the job's placeholders into credentials for their hosts; may be null
 };
 
 // Thread-safe. Lives as long as the job's scripts run.

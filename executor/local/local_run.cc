@@ -1,9 +1,5 @@
 #include "executor/local/local_run.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
@@ -28,15 +24,6 @@ std::string shell_quoted(std::string_view text) {
       out += c;
   }
   return out + "'";
-}
-
-// A file in memory: the script holds the job's variables and is never written to disk.
-Result<UniqueFd> memory_file(const std::string& text) {
-  UniqueFd fd(memfd_create("job-script", MFD_CLOEXEC));
-  if (!fd) return fail(host_error("cannot make a file in memory", errno));
-  SCANGATE_CHECK(write_fd(fd.get(), as_bytes(text), "the job's script"));
-  if (lseek(fd.get(), 0, SEEK_SET) != 0) return fail(host_error("cannot rewind the job's script", errno));
-  return fd;
 }
 
 // A copy of the project as a checkout has it: without earlier reports. Symlinks stay symlinks.
@@ -110,13 +97,14 @@ class LocalRun {
  private:
   Result<JobStepResult> run_script(const ci::Job& job, const std::vector<ci::ScriptLine>& lines, const std::optional<Digest>& image, const fs::path& state,
                                    const fs::path& project) {
-    SCANGATE_TRY(const UniqueFd script, memory_file(job_script_text(job, lines, project.string())));
     JobStep step{.image = image,
-                 .script = {.script_fd = script.get(),
-                            .directory = project.string(),
-                            .mounts = {{.source = project.parent_path(), .target = project.parent_path().string(), .read_only = false}}},
-                 .state_folder = state,
-                 .context = {.project_dir = project.string(), .cache_namespace = "local-" + Digest::of(fs::absolute(request_.project).string()).brief()}};
+                 .script = {.text = job_script_text(job, lines, project.string()),
+                            .script = {.directory = project.string(),
+                                       .mounts = {{.source = project.parent_path(), .target = project.parent_path().string(), .read_only = false}}},
+                            .state_folder = state,
+                            .broker = std::make_shared<Broker>(),  // a person's own pipeline on a person's own machine
+                            .gitlab = std::nullopt},
+                 .context = {.project_dir = project.string(), .cache_namespace = "local-" + Digest::of(fs::absolute(request_.project).string()).brief(), .broker = nullptr}};
     return run_job_step(engine_, logins_, std::move(step), cancel_, progress_);
   }
 

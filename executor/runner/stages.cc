@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json/json.h"
 #include "base/text.h"
+#include "executor/runner/job_secrets.h"
 #include "executor/session/job_step.h"
 #include "scan/report/report.h"
 
@@ -25,7 +26,8 @@ Result<int> code_variable(const std::vector<std::string>& environment, std::stri
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (error == std::errc() && end == text->data() + text->size() && value > 0 && value < 256) return value;
   }
-  return fail(Error(Fault::host, fmt::format("{} is not set to an exit code", name)).remedy("this command is called by gitlab-runner's custom executor"));
+  return fail(Error(Fault::host, fmt::format("{} is not set to an exit code", name))
+                  .remedy("this command is called by gitlab-runner's custom executor"));
 }
 
 Result<JobResponse> read_job(const RunnerCall& call) {
@@ -33,9 +35,12 @@ Result<JobResponse> read_job(const RunnerCall& call) {
   return parse_job_response(text, call.job_response_file.string());
 }
 
-// A state folder belongs to us when it lies where config_stage puts them; job_env cannot be set by a job, but removing a folder deserves the check.
+// A state folder belongs to us when it lies where config_stage puts them; job_env cannot be set by a job, but removing
+// a folder deserves the check.
 Result<fs::path> state_folder(const RunnerCall& call) {
-  if (!call.state_folder) return fail(Error(Fault::host, fmt::format("{} is not set", kStateVariable)).remedy("config_exec must be 'scangate executor config'"));
+  if (!call.state_folder)
+    return fail(Error(Fault::host, fmt::format("{} is not set", kStateVariable))
+                    .remedy("config_exec must be 'scangate executor config'"));
   return *call.state_folder;
 }
 
@@ -60,25 +65,46 @@ struct JobFolders {
   fs::path cache;
 };
 
-JobFolders folders_of(const fs::path& state) { return {.builds = state / "builds", .cache = state / "cache"}; }
+JobFolders folders_of(const fs::path& state) {
+  return {.builds = state / "builds", .cache = state / "cache"};
+}
 
 std::shared_ptr<Logins> logins_of(const JobResponse& job) {
   auto logins = std::make_shared<Logins>();
   for (const auto& credential : job.credentials)
     if (credential.type == "registry")
-      logins->add(login_registry(credential.url), {.username = credential.username, .password = credential.password, .identity_token = {}});
+      logins->add(login_registry(credential.url),
+                  {.username = credential.username, .password = credential.password, .identity_token = {}});
   return logins;
+}
+
+// The job's GitLab server, with the TLS settings the configuration has for its host. Without one the job's requests to
+// GitLab carry placeholders to the real server, which refuses them.
+std::optional<ForwarderTarget> forwarder_target(const JobResponse& job, const Settings& settings, Progress& progress) {
+  auto server = server_address(job.repository_url, job.project_path);
+  if (!server) {
+    progress.line(Level::debug, "no forwarder to GitLab: " + server.error().text());
+    return std::nullopt;
+  }
+  ForwarderTarget target{.server = std::move(*server), .ca_file = {}, .verify_certificates = true};
+  if (const auto host = settings.registries.hosts.find(target.server.host); host != settings.registries.hosts.end()) {
+    target.ca_file = host->second.ca_file;
+    target.verify_certificates = host->second.verify_certificates;
+  }
+  return target;
 }
 
 std::vector<DeclaredReport> declared_reports(const JobResponse& job) {
   std::vector<DeclaredReport> out;
   for (const auto& artifact : job.artifacts)
     if (!artifact.type.empty() && artifact.type != "archive")
-      for (const auto& path : artifact.paths) out.push_back({artifact.type, path});
+      for (const auto& path : artifact.paths)
+        out.push_back({artifact.type, path});
   return out;
 }
 
-// CI_PROJECT_DIR, when it is inside the job's builds folder; it only says where reports go and how Dockerfiles are called.
+// CI_PROJECT_DIR, when it is inside the job's builds folder; it only says where reports go and how Dockerfiles are
+// called.
 fs::path project_folder(const JobResponse& job, const fs::path& builds) {
   const auto named = job.variable("CI_PROJECT_DIR");
   if (named) {
@@ -106,6 +132,8 @@ Result<RunnerCall> read_runner_call(const std::vector<std::string>& environment)
   call.exit_code_file = environment_value(environment, "BUILD_EXIT_CODE_FILE").value_or("");
   call.temporary_folder = environment_value(environment, "TMPDIR").value_or("/tmp");
   if (const auto state = environment_value(environment, kStateVariable)) call.state_folder = *state;
+  if (const auto runner = find_program("gitlab-runner", environment_value(environment, "PATH").value_or("")))
+    call.runner_program = *runner;
   return call;
 }
 
@@ -114,14 +142,17 @@ int runner_exit(const RunnerCall& call, ExitCode code, int script_code) {
   if (code == ExitCode::environment) return call.system_failure_code;
   const int number = code == ExitCode::failed && script_code != 0 ? script_code : exit_number(code);
   // The runner reads the first line as an integer; without the file the job ends with 1.
-  if (!call.exit_code_file.empty()) static_cast<void>(write_file_atomic(call.exit_code_file, as_bytes(std::to_string(number) + "\n")));
+  if (!call.exit_code_file.empty())
+    static_cast<void>(write_file_atomic(call.exit_code_file, as_bytes(std::to_string(number) + "\n")));
   return call.build_failure_code;
 }
 
 Result<std::string> config_stage(const RunnerCall& call, const Settings& settings) {
   SCANGATE_TRY(const JobResponse job, read_job(call));
-  // The runner's folder makes the name unique where several GitLab servers count their own jobs; the same call again gives the same folder.
-  const std::string name = fmt::format("job-{}-{}", job.id, Digest::of(call.temporary_folder.string()).hex().substr(0, 8));
+  // The runner's folder makes the name unique where several GitLab servers count their own jobs; the same call again
+  // gives the same folder.
+  const std::string name =
+      fmt::format("job-{}-{}", job.id, Digest::of(call.temporary_folder.string()).hex().substr(0, 8));
   const fs::path state = settings.store / "jobs" / name;
   const JobFolders folders = folders_of(state);
   SCANGATE_CHECK(make_directories(folders.builds));
@@ -137,7 +168,8 @@ Result<std::string> config_stage(const RunnerCall& call, const Settings& setting
   return dump_json(out);
 }
 
-Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel, Progress& progress) {
+Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel,
+                           Progress& progress) {
   SCANGATE_TRY(const JobResponse job, read_job(call));
   SCANGATE_TRY(auto engine, open_engine(logins_of(job)));
   const Settings& settings = engine->settings();
@@ -154,22 +186,26 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
     return {};
   }
   if (matches_image(job.image.name, settings.tool_images)) {
-    progress.line(Level::info, fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image.name));
+    progress.line(
+        Level::info,
+        fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image.name));
     return {};
   }
   SCANGATE_TRY(const Reference name, Reference::parse(job.image.name));
   progress.line(Level::info, fmt::format("Pulling image {} ...", name.familiar()));
-  SCANGATE_TRY(const auto pulled, engine->registry().pull(name, Platform::host(), PullPolicy::always, *engine->store(), cancel, progress));
+  SCANGATE_TRY(const auto pulled,
+               engine->registry().pull(name, Platform::host(), PullPolicy::always, *engine->store(), cancel, progress));
   SCANGATE_TRY(Snapshots * snapshots, engine->snapshots());
   SCANGATE_TRY(const auto manifest, engine->store()->manifest(pulled.manifest_digest));
   SCANGATE_TRY(const auto config, engine->store()->config(manifest));
   SCANGATE_CHECK(snapshots->unpack(config.diff_ids, cancel, progress));
-  progress.line(Level::info, fmt::format("Using image {} with digest {}", name.familiar(), pulled.manifest_digest.str()));
+  progress.line(Level::info,
+                fmt::format("Using image {} with digest {}", name.familiar(), pulled.manifest_digest.str()));
   return {};
 }
 
-Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, const std::string& stage, const OpenEngine& open_engine, const Cancel& cancel,
-                              Progress& progress) {
+Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, const std::string& stage,
+                              const OpenEngine& open_engine, const Cancel& cancel, Progress& progress) {
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(const JobResponse job, read_job(call));
   auto logins = logins_of(job);
@@ -177,23 +213,28 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   const JobFolders folders = folders_of(state);
   SCANGATE_CHECK(make_directories(folders.builds));
   SCANGATE_CHECK(make_directories(folders.cache));
-  SCANGATE_TRY(const UniqueFd script_fd, open_file(script, O_RDONLY));
-  JobScript order;
-  order.script_fd = script_fd.get();
-  order.directory = folders.builds.string();
-  for (const auto& folder : {folders.builds, folders.cache}) order.mounts.push_back({.source = folder, .target = folder.string(), .read_only = false});
+  ScriptStep order{.text = {},
+                   .script = {},
+                   .state_folder = state,
+                   .broker = nullptr,
+                   .gitlab = forwarder_target(job, engine->settings(), progress)};
+  order.broker = job_secrets(job, order.gitlab ? &order.gitlab->server : nullptr, engine->settings());
+  SCANGATE_TRY(order.text, read_file(script, kMaxScriptBytes));
+  order.script.directory = folders.builds.string();
+  for (const auto& folder : {folders.builds, folders.cache})
+    order.script.mounts.push_back({.source = folder, .target = folder.string(), .read_only = false});
 
   if (is_helper_stage(stage)) {
-    SCANGATE_TRY(const Exit exit, run_in_tool_root(*engine, state / "tools", order, cancel, progress));
-    return StageResult{exit.shell_code() == 0 ? ExitCode::done : ExitCode::failed, exit.shell_code()};
+    SCANGATE_TRY(const int code, run_helper_step(*engine, std::move(order), call.runner_program, cancel, progress));
+    return StageResult{code == 0 ? ExitCode::done : ExitCode::failed, code};
   }
 
   SCANGATE_TRY(auto image, job_image(*engine, job));
   const fs::path project = project_folder(job, folders.builds);
-  JobStep step{.image = std::move(image),
-               .script = std::move(order),
-               .state_folder = state,
-               .context = {.project_dir = project.string(), .cache_namespace = "project-" + job.project_id}};
+  JobStep step{
+      .image = std::move(image),
+      .script = std::move(order),
+      .context = {.project_dir = project.string(), .cache_namespace = "project-" + job.project_id, .broker = nullptr}};
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
   if (!result.scans.empty()) {
     auto written = write_job_reports(result.scans, engine->policy(), project, declared_reports(job));
@@ -201,7 +242,8 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
       progress.line(Level::warning, "the reports could not be written: " + written.error().text());
     else
       progress.line(Level::info, fmt::format("Reports: {}", fmt::join(*written, ", ")));
-    for (const auto& scan : result.scans) progress.line(Level::info, verdict_line(scan));
+    for (const auto& scan : result.scans)
+      progress.line(Level::info, verdict_line(scan));
     if (result.code == ExitCode::stopped && result.script_code == 0)
       progress.line(Level::info, "The job fails because the gate stopped an image, although its script went on.");
   }
@@ -212,7 +254,8 @@ Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
   if (!call.state_folder) return {};  // config never ran
   const fs::path state = call.state_folder->lexically_normal();
   if (state.parent_path() != (settings.store / "jobs").lexically_normal())
-    return fail(Fault::host, fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
+    return fail(Fault::host,
+                fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
   return remove_tree(state);
 }
 

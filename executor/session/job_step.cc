@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kReportFolder = "scangate-reports";
-constexpr std::array kReportFormats = {ReportFormat::json, ReportFormat::junit, ReportFormat::gitlab, ReportFormat::codequality};
+constexpr std::array kReportFormats = {ReportFormat::json, ReportFormat::junit, ReportFormat::gitlab,
+                                       ReportFormat::codequality};
 
 ExitCode code_of(int script_code, ExitCode gate, OnStop on_stop) {
   if (gate != ExitCode::done && (on_stop == OnStop::job || script_code != 0)) return gate;
@@ -26,8 +27,10 @@ Result<void> write_in(int folder, const std::string& path, std::string_view text
     const std::string parent = path.substr(0, slash);
     if (open_in_root(folder, parent, O_PATH | O_DIRECTORY)) continue;
     const std::size_t above = parent.rfind('/');
-    SCANGATE_TRY(const UniqueFd base, open_in_root(folder, above == std::string::npos ? "." : parent.substr(0, above), O_PATH | O_DIRECTORY));
-    if (mkdirat(base.get(), parent.substr(above == std::string::npos ? 0 : above + 1).c_str(), 0755) != 0 && errno != EEXIST)
+    SCANGATE_TRY(const UniqueFd base, open_in_root(folder, above == std::string::npos ? "." : parent.substr(0, above),
+                                                   O_PATH | O_DIRECTORY));
+    if (mkdirat(base.get(), parent.substr(above == std::string::npos ? 0 : above + 1).c_str(), 0755) != 0 &&
+        errno != EEXIST)
       return fail(host_error("cannot create folder " + parent, errno));
   }
   SCANGATE_TRY(const UniqueFd file, open_in_root(folder, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
@@ -36,15 +39,45 @@ Result<void> write_in(int folder, const std::string& path, std::string_view text
 
 }  // namespace
 
-Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> logins, JobStep step, const Cancel& cancel, Progress& progress) {
-  const fs::path gate_folder = step.state_folder / "gate";
+Result<int> run_helper_step(Engine& engine, ScriptStep step, const fs::path& runner_program, const Cancel& cancel,
+                            Progress& progress) {
+  SCANGATE_TRY(auto listener, listen_on_loopback());
+  SCANGATE_TRY(const JobGateway gateway,
+               JobGateway::open(step.broker, std::move(step.gitlab), std::move(listener.socket), engine.transport()));
+  SCANGATE_TRY(const UniqueFd file, gateway.script_file(step.text));
+  step.script.script_fd = file.get();
+  for (auto& variable : gateway.environment())
+    step.script.environment.push_back(std::move(variable));
+  if (!runner_program.empty() && !gateway.url().empty()) {
+    const fs::path folder = step.state_folder / "helper";
+    SCANGATE_CHECK(gateway.add_runner_command(folder, runner_program));
+    step.script.gate_folder = folder;
+  }
+  SCANGATE_TRY(const Exit exit, run_in_tool_root(engine, step.state_folder / "tools", step.script, cancel, progress));
+  return exit.shell_code();
+}
+
+Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> logins, JobStep step, const Cancel& cancel,
+                                   Progress& progress) {
+  ScriptStep& script = step.script;
+  const fs::path gate_folder = script.state_folder / "gate";
   SCANGATE_CHECK(make_gate_folder(gate_folder, engine.settings().shim));
+  SCANGATE_TRY(auto listener, listen_on_loopback());
+  SCANGATE_TRY(const JobGateway gateway, JobGateway::open(script.broker, std::move(script.gitlab),
+                                                          std::move(listener.socket), engine.transport()));
+  SCANGATE_TRY(const UniqueFd file, gateway.script_file(script.text));
+  script.script.script_fd = file.get();
+  for (auto& variable : gateway.environment())
+    script.script.environment.push_back(std::move(variable));
+  step.context.broker = script.broker;
   DockerService service(engine, std::move(logins), step.context);
   SCANGATE_TRY(auto server, GateServer::start(gate_folder / fs::path(wire::kSocket).filename(),
-                                              [&](GateRequest& request, const Cancel& gone) { return service.serve(request, gone); }));
-  step.script.gate_folder = gate_folder;
-  auto exit = step.image ? run_in_image(engine, *step.image, step.script, cancel, progress)
-                         : run_in_tool_root(engine, step.state_folder / "tools", step.script, cancel, progress);
+                                              [&](GateRequest& request, const Cancel& gone) {
+                                                return service.serve(request, gone);
+                                              }));
+  script.script.gate_folder = gate_folder;
+  auto exit = step.image ? run_in_image(engine, *step.image, script.script, cancel, progress)
+                         : run_in_tool_root(engine, script.state_folder / "tools", script.script, cancel, progress);
   server.reset();  // no command of the job runs from here on
   SCANGATE_TRY(const Exit ended, std::move(exit));
   JobStepResult result;
@@ -57,11 +90,13 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
 ReportOptions report_options(const Policy& policy) {
   ReportOptions options;
   options.tool_version = scangate_version();
-  for (const auto& rule : policy.rules()) options.rules.push_back(rule.name);
+  for (const auto& rule : policy.rules())
+    options.rules.push_back(rule.name);
   return options;
 }
 
-Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy, const fs::path& project,
+Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy,
+                                                   const fs::path& project,
                                                    const std::vector<DeclaredReport>& declared) {
   std::vector<std::string> written;
   if (scans.empty()) return written;
@@ -72,7 +107,9 @@ Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>
     const std::string text = render_report(format, scans, options);
     std::vector<std::string> paths = {fmt::format("{}/{}", kReportFolder, file.name)};
     for (const auto& report : declared)
-      if (!file.artifact_type.empty() && report.type == file.artifact_type && report.path.find_first_of("*?[") == std::string::npos) paths.push_back(report.path);
+      if (!file.artifact_type.empty() && report.type == file.artifact_type &&
+          report.path.find_first_of("*?[") == std::string::npos)
+        paths.push_back(report.path);
     for (const auto& path : paths) {
       SCANGATE_CHECK(write_in(folder.get(), path, text));
       written.push_back(path);
@@ -81,6 +118,8 @@ Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>
   return written;
 }
 
-std::string_view scangate_version() { return SCANGATE_VERSION; }
+std::string_view scangate_version() {
+  return SCANGATE_VERSION;
+}
 
 }  // namespace scangate

@@ -1,5 +1,6 @@
 #pragma once
-// One script of a job, run in its sandbox with the gate beside it. Used by the runner's stages and by `scangate run` alike.
+// One script of a job, run in its sandbox with the gate beside it. Used by the runner's stages and by `scangate run`
+// alike.
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 
 #include "executor/engine/engine.h"
 #include "executor/engine/logins.h"
+#include "executor/forward/job_gateway.h"
 #include "executor/gate/docker_service.h"
 #include "executor/job/job_sandbox.h"
 #include "scan/policy/policy.h"
@@ -15,33 +17,51 @@
 
 namespace scangate {
 
+// What every script of a job has, the runner's own ones and the job's: no credential in its text, and the forwarder to
+// reach GitLab.
+struct ScriptStep {
+  std::string text;                       // as the runner wrote it; sandboxes see it with placeholders
+  JobScript script;                       // script_fd, gate_folder and further environment are filled in
+  std::filesystem::path state_folder;     // of this job: gate folder and tool root are made in it
+  std::shared_ptr<Broker> broker;         // never null; may be empty
+  std::optional<ForwarderTarget> gitlab;  // absent: no GitLab server is known
+};
+
+// One of the runner's scripts (sources, caches, artifacts) with the host's tools. `runner_program`: where gitlab-runner
+// is on this host; empty when it is not. Gives the script's exit code.
+Result<int> run_helper_step(Engine& engine, ScriptStep step, const std::filesystem::path& runner_program,
+                            const Cancel& cancel, Progress& progress);
+
 struct JobStep {
-  std::optional<Digest> image;          // in the store; absent: the host's tool root
-  JobScript script;                     // gate_folder is filled in by run_job_step
-  std::filesystem::path state_folder;   // of this job: gate folder and tool root are made in it
-  GateContext context;
+  std::optional<Digest> image;  // in the store; absent: the host's tool root
+  ScriptStep script;
+  GateContext context;  // `broker` is the script's
 };
 
 struct JobStepResult {
-  ExitCode code = ExitCode::failed;     // what the job ends with
-  int script_code = 0;                  // what the script itself ended with
+  ExitCode code = ExitCode::failed;  // what the job ends with
+  int script_code = 0;               // what the script itself ended with
   std::vector<ScanResult> scans;
 };
 
 // Errors: the environment's (no sandbox, no image). A script that fails or a stopped push is a result.
-Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> logins, JobStep step, const Cancel& cancel, Progress& progress);
+Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> logins, JobStep step, const Cancel& cancel,
+                                   Progress& progress);
 
 struct DeclaredReport {
   std::string type;  // GitLab's artifact type: "junit"
   std::string path;  // relative to the project folder
 };
 
-// Writes the reports over `scans` below `<project>/scangate-reports/`, and where the job's YAML declares a report type at that path too. Everything is
-// opened inside the project folder: a symlink the job left cannot lead the write elsewhere. Gives the files written, relative to the project.
-Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy, const std::filesystem::path& project,
+// Writes the reports over `scans` below `<project>/scangate-reports/`, and where the job's YAML declares a report type
+// at that path too. Everything is opened inside the project folder: a symlink the job left cannot lead the write
+// elsewhere. Gives the files written, relative to the project.
+Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy,
+                                                   const std::filesystem::path& project,
                                                    const std::vector<DeclaredReport>& declared);
 
-// What every report of ours says besides the results: the tool's version, and the policy's rules for JUnit's passing cases.
+// What every report of ours says besides the results: the tool's version, and the policy's rules for JUnit's passing
+// cases.
 ReportOptions report_options(const Policy& policy);
 
 // The version that reports and logs name.

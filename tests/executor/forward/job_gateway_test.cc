@@ -1,0 +1,84 @@
+#include "executor/forward/job_gateway.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/process.h"
+
+namespace scangate {
+namespace {
+
+const std::string kToken = "glcbt-64_Zx9-QwertyUiop_1234";
+
+class Gateway : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    broker_->add(kToken, {"gitlab.example"}, {"gitlab-ci-token"});
+    placeholder_ = broker_->placeholder(kToken);
+    auto listener = listen_on_loopback();
+    ASSERT_TRUE(listener);
+    auto opened =
+        JobGateway::open(broker_,
+                         ForwarderTarget{.server = {.scheme = "https", .host = "gitlab.example", .root = "/gl"},
+                                         .ca_file = {},
+                                         .verify_certificates = true},
+                         std::move(listener->socket), make_curl_transport({}));
+    ASSERT_TRUE(opened) << opened.error().text();
+    gateway_.emplace(std::move(*opened));
+  }
+  std::string place() const { return gateway_->url().substr(7); }
+
+  HttpLibrary library_;
+  std::shared_ptr<Broker> broker_ = std::make_shared<Broker>();
+  std::string placeholder_;
+  std::optional<JobGateway> gateway_;
+};
+
+TEST_F(Gateway, TheScriptHoldsPlaceholdersAndTheForwardersAddress) {
+  const std::string script =
+      "eval $'export CI_API_V4_URL=$\\'https://gitlab.example/gl/api/v4\\'\\nexport CI_JOB_TOKEN=" + kToken +
+      "\\nexport CI_API_GRAPHQL_URL=https://gitlab.example/gl/api/graphql\\nexport "
+      "CI_SERVER_URL=https://gitlab.example/gl'\n";
+  EXPECT_EQ(gateway_->script(script), "eval $'export CI_API_V4_URL=$\\'" + gateway_->url() +
+                                          "/api/v4\\'\\nexport CI_JOB_TOKEN=" + placeholder_ +
+                                          "\\nexport CI_API_GRAPHQL_URL=" + gateway_->url() +
+                                          "/api/graphql\\nexport CI_SERVER_URL=https://gitlab.example/gl'\n");
+}
+
+TEST_F(Gateway, AnApiAddressOfTheJobsOwnIsLeftAlone) {
+  const std::string script = "export CI_API_V4_URL=https://attacker.example/api/v4\n";
+  EXPECT_EQ(gateway_->script(script), script);
+}
+
+TEST_F(Gateway, GitGoesThroughTheForwarderWithAndWithoutALogin) {
+  EXPECT_EQ(gateway_->environment(),
+            (std::vector<std::string>{
+                "GIT_CONFIG_COUNT=3", "GIT_CONFIG_KEY_0=url.http://" + place() + "/.insteadOf",
+                "GIT_CONFIG_VALUE_0=https://gitlab.example/gl/",
+                "GIT_CONFIG_KEY_1=url.http://gitlab-ci-token:" + placeholder_ + "@" + place() + "/.insteadOf",
+                "GIT_CONFIG_VALUE_1=https://gitlab-ci-token:" + placeholder_ + "@gitlab.example/gl/",
+                "GIT_CONFIG_KEY_2=http.http://" + place() + "/.proxy", "GIT_CONFIG_VALUE_2="}));
+}
+
+TEST_F(Gateway, ArtifactCommandsOfTheRunnerAreSentToTheForwarder) {
+  const auto folder = TempDir::make(std::filesystem::temp_directory_path(), "gateway-");
+  ASSERT_TRUE(folder) << folder.error().text();
+  ASSERT_TRUE(gateway_->add_runner_command(folder->path(), "/bin/echo"));
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), (folder->path() / "bin/gitlab-runner").string());
+    std::string out;
+    SystemProcessRunner runner;
+    const auto exit = runner.run({.argv = words, .environment = {"PATH=/usr/bin:/bin"}}, Cancel(),
+                                 [&](Stream, std::string_view text) { out += text; });
+    EXPECT_TRUE(exit) << exit.error().text();
+    return out;
+  };
+  EXPECT_EQ(run({"artifacts-uploader", "--url", "https://gitlab.example/gl/", "--token", "t", "--path", "a b",
+                 "--url-like", "x"}),
+            "artifacts-uploader --url " + gateway_->url() + "/ --token t --path a b --url-like x\n");
+  EXPECT_EQ(run({"cache-archiver", "--url", "https://objects.example/x"}),
+            "cache-archiver --url https://objects.example/x\n");
+}
+
+}  // namespace
+}  // namespace scangate
