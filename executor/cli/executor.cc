@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,8 +15,15 @@ OpenEngine opener(Context& context, Context::Mounts mounts) {
   return [&context, mounts](std::shared_ptr<Logins> logins) { return context.open_engine(mounts, std::move(logins)); };
 }
 
+// The process holds a job's credentials: a crash must not write them to disk.
+void forbid_core_dumps() {
+  const rlimit none{};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
 // A call that fails before it knows the runner's codes leaves a number the runner takes for a system failure.
 void run_call(Context& context, const std::function<Result<StageResult>(const RunnerCall&)>& body) {
+  forbid_core_dumps();
   const auto call = read_runner_call(context.environment);
   if (!call) {
     context.report(call.error());

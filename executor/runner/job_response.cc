@@ -127,6 +127,7 @@ Result<JobResponse> parse_job_response(std::string_view text, const std::string&
   for (const auto& item : json_array(json, "credentials"))
     job.credentials.push_back({json_string(item, "type"), json_string(item, "url"), json_string(item, "username"),
                                json_string(item, "password")});
+  for (const auto& item : json_array(json, "dependencies")) job.dependency_tokens.push_back(json_string(item, "token"));
   job.image = image_of(job, json_object(json, "image"));
   return job;
 }

@@ -71,6 +71,7 @@ struct JobResponse {
   std::vector<JobVariable> variables;
   std::vector<JobArtifact> artifacts;
   std::vector<JobCredential> credentials;
+  std::vector<std::string> dependency_tokens;  // of the earlier jobs whose artifacts this one may fetch
   std::int64_t timeout_seconds = 0;
 
   std::optional<std::string> variable(std::string_view key) const;  // the last one of that name
