@@ -101,14 +101,15 @@ Result<Snapshots*> Engine::snapshots() {
   return &*state_->snapshots;
 }
 
-Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress) {
+Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
+                                 Registry* registry) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
   SCANGATE_TRY(Sandbox * sandbox, this->sandbox(progress));
   SCANGATE_TRY(Snapshots * snapshots, this->snapshots());
   const BuildHost host{.store = state_->store,
                        .snapshots = snapshots,
                        .sandbox = sandbox,
-                       .registry = state_->registry.get(),
+                       .registry = registry == nullptr ? state_->registry.get() : registry,
                        .run_environment = state_->run_environment};
   SCANGATE_TRY(auto built, build_image(request, host, {}, cancel, progress));
   if (built.failed_step) return built;
@@ -153,7 +154,7 @@ Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string
   return scan_native(input, state_->database.get(), state_->no_database, *state_->policy, state_->clock);
 }
 
-Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress) {
+Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress, Registry* registry) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
   PushOutcome outcome;
   const Enforce enforce = state_->settings.enforce;
@@ -172,7 +173,8 @@ Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference&
     if (!may_leave(outcome.scan.verdict.outcome) && enforce == Enforce::strict) return outcome;
   }
   if (cancel.cancelled()) return fail(cancelled_error());
-  SCANGATE_TRY(outcome.pushed, state_->registry->push(*state_->store, manifest_digest, to, cancel, progress));
+  Registry& through = registry == nullptr ? *state_->registry : *registry;
+  SCANGATE_TRY(outcome.pushed, through.push(*state_->store, manifest_digest, to, cancel, progress));
   outcome.code = ExitCode::done;
   return outcome;
 }

@@ -47,16 +47,18 @@ class Engine {
   Result<Sandbox*> sandbox(Progress& progress);
   Result<Snapshots*> snapshots();
 
-  // Builds, remembers what the builder knows, and tags.
-  Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress);
+  // Builds, remembers what the builder knows, and tags. `registry` is where base images come from when a command has credentials of its own; null is
+  // registry().
+  Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
+                           Registry* registry = nullptr);
 
   // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read. Errors: the store's and the
   // layers'; callers that guard a push treat each as undecided.
   Result<ScanResult> scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel, Progress& progress);
 
   // The gate: scan, verdict, and only then the upload of exactly that digest. A scan that fails is an outcome with ExitCode::undecided and the
-  // reason in its verdict; Errors are those of the upload.
-  Result<PushOutcome> push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress);
+  // reason in its verdict; Errors are those of the upload. `registry`: as in build().
+  Result<PushOutcome> push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress, Registry* registry = nullptr);
 
  private:
   struct State;

@@ -18,8 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-// Names the shim answers to. Commands it does not serve are refused by the gate with what is served.
-constexpr std::array<const char*, 2> kShimNames = {"docker", "podman"};
 
 // The shells a job image may have, in the order GitLab Runner's docker executor tries them.
 const char* const kShell =
@@ -96,7 +94,7 @@ bool matches_image(std::string_view image, const std::vector<std::string>& patte
   return false;
 }
 
-Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim) {
+Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim, std::span<const std::string_view> names) {
   const fs::path bin = folder / "bin";
   SCANGATE_CHECK(make_directories(bin));
   // A copy, not a link: the folder is mounted into sandboxes, where the host's other folders are not.
@@ -104,7 +102,7 @@ Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim) {
   if (!program)
     return fail(std::move(program).error().remedy("the shim is installed beside scangate; set 'shim:' in the configuration when it is elsewhere"));
   SCANGATE_CHECK(write_file_atomic(bin / "scangate-shim", as_bytes(*program), 0755));
-  for (const char* name : kShimNames) {
+  for (const std::string_view name : names) {
     std::error_code error;
     fs::remove(bin / name, error);
     fs::create_symlink("scangate-shim", bin / name, error);

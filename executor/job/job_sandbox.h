@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
@@ -32,6 +34,7 @@ Result<Exit> run_in_tool_root(Engine& engine, const std::filesystem::path& folde
 Result<Exit> run_in_image(Engine& engine, const Digest& manifest_digest, const JobScript& script, const Cancel& cancel, Progress& progress);
 
 // Fills `folder` with the shim under every name it answers to, below bin/. `shim` is the static program.
-Result<void> make_gate_folder(const std::filesystem::path& folder, const std::filesystem::path& shim);
+Result<void> make_gate_folder(const std::filesystem::path& folder, const std::filesystem::path& shim,
+                              std::span<const std::string_view> names);
 
 }  // namespace scangate

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/file.h"
+#include "executor/gate/dispatch.h"
 #include "executor/wire/wire.h"
 
 namespace scangate {
@@ -61,7 +62,7 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
                                    Progress& progress) {
   ScriptStep& script = step.script;
   const fs::path gate_folder = script.state_folder / "gate";
-  SCANGATE_CHECK(make_gate_folder(gate_folder, engine.settings().shim));
+  SCANGATE_CHECK(make_gate_folder(gate_folder, engine.settings().shim, served_programs()));
   SCANGATE_TRY(auto listener, listen_on_loopback());
   SCANGATE_TRY(const JobGateway gateway, JobGateway::open(script.broker, std::move(script.gitlab),
                                                           std::move(listener.socket), engine.transport()));
@@ -70,10 +71,12 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   for (auto& variable : gateway.environment())
     script.script.environment.push_back(std::move(variable));
   step.context.broker = script.broker;
-  DockerService service(engine, std::move(logins), step.context);
+  step.context.folders = script.script.mounts;
+  step.context.state_folder = script.state_folder;
+  ImageCommands images(engine, std::move(logins), step.context);
   SCANGATE_TRY(auto server, GateServer::start(gate_folder / fs::path(wire::kSocket).filename(),
                                               [&](GateRequest& request, const Cancel& gone) {
-                                                return service.serve(request, gone);
+                                                return dispatch(images, request, gone);
                                               }));
   script.script.gate_folder = gate_folder;
   auto exit = step.image ? run_in_image(engine, *step.image, script.script, cancel, progress)
@@ -82,8 +85,8 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   SCANGATE_TRY(const Exit ended, std::move(exit));
   JobStepResult result;
   result.script_code = ended.shell_code();
-  result.code = code_of(result.script_code, service.worst(), engine.settings().on_stop);
-  result.scans = service.results();
+  result.code = code_of(result.script_code, images.worst(), engine.settings().on_stop);
+  result.scans = images.results();
   return result;
 }
 

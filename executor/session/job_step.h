@@ -10,7 +10,7 @@
 #include "executor/engine/engine.h"
 #include "executor/engine/logins.h"
 #include "executor/forward/job_gateway.h"
-#include "executor/gate/docker_service.h"
+#include "executor/gate/image_commands.h"
 #include "executor/job/job_sandbox.h"
 #include "scan/policy/policy.h"
 #include "scan/report/report.h"

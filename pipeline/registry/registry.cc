@@ -53,32 +53,40 @@ std::vector<Endpoint> pull_endpoints(const RegistrySettings& settings, const Ref
 
 struct Registry::State {
   State(RegistrySettings the_settings, std::shared_ptr<CredentialSource> credentials,
-        std::shared_ptr<HttpTransport> the_transport)
+        std::shared_ptr<HttpTransport> the_transport, std::shared_ptr<BlobSources> the_sources)
       : settings(std::move(the_settings)),
         transport(std::move(the_transport)),
         authorizer(std::move(credentials), transport),
-        client(settings, authorizer, *transport) {}
+        client(settings, authorizer, *transport),
+        sources(std::move(the_sources)) {}
 
   const RegistrySettings settings;
   std::shared_ptr<HttpTransport> transport;
   Authorizer authorizer;
   RegistryClient client;
-  BlobSources sources;
+  std::shared_ptr<BlobSources> sources;
 };
 
 Registry::Registry(RegistrySettings settings, std::shared_ptr<CredentialSource> credentials,
                    std::shared_ptr<HttpTransport> transport)
-    : state_(std::make_unique<State>(std::move(settings), std::move(credentials), std::move(transport))) {}
+    : Registry(std::make_unique<State>(std::move(settings), std::move(credentials), std::move(transport),
+                                       std::make_shared<BlobSources>())) {}
+Registry::Registry(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Registry::~Registry() = default;
+
+std::unique_ptr<Registry> Registry::with(std::shared_ptr<CredentialSource> credentials) const {
+  return std::unique_ptr<Registry>(new Registry(
+      std::make_unique<State>(state_->settings, std::move(credentials), state_->transport, state_->sources)));
+}
 
 Result<PulledImage> Registry::pull(const Reference& name, const Platform& platform, PullPolicy policy, Store& store,
                                    const Cancel& cancel, Progress& progress) {
-  return pull_image(state_->client, name, platform, policy, store, state_->sources, cancel, progress);
+  return pull_image(state_->client, name, platform, policy, store, *state_->sources, cancel, progress);
 }
 
 Result<PushedImage> Registry::push(const Store& store, const Digest& manifest_digest, const Reference& to,
                                    const Cancel& cancel, Progress& progress) {
-  return push_image(state_->client, store, manifest_digest, to, state_->sources, cancel, progress);
+  return push_image(state_->client, store, manifest_digest, to, *state_->sources, cancel, progress);
 }
 
 Result<std::optional<Digest>> Registry::resolve(const Reference& name, const Cancel& cancel) {

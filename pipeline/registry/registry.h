@@ -75,6 +75,10 @@ class Registry {
            std::shared_ptr<HttpTransport> transport);
   ~Registry();
 
+  // Another client with the same settings, connections and knowledge of which repository holds which blob, but its own
+  // credentials: no token got with one's is ever used for the other.
+  std::unique_ptr<Registry> with(std::shared_ptr<CredentialSource> credentials) const;
+
   // Pulls manifest, config and layers into the store and tags it with `name`. Every digest and size is verified while
   // streaming; a broken pull leaves only whole blobs. Layers are recorded (record_layer) after their diffID was
   // verified on the way.
@@ -94,6 +98,7 @@ class Registry {
 
  private:
   struct State;
+  explicit Registry(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,121 @@
+#include "executor/gate/build_order.h"
+
+#include <fcntl.h>
+
+#include "base/text.h"
+#include "executor/gate/tar_context.h"
+
+namespace scangate {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
+
+Result<void> refuse_unserved(const command::BuildRequest& asked) {
+  const std::pair<bool, const char*> flags[] = {{!asked.no_cache_filter.empty(), "--no-cache-filter"},
+                                                {!asked.add_hosts.empty(), "--add-host"},
+                                                {asked.platforms.size() > 1, "--platform with several platforms"},
+                                                {!asked.sbom.empty() && asked.sbom != "false", "--sbom"}};
+  for (const auto& [given, name] : flags)
+    if (given) return fail(Fault::user, fmt::format("docker build: {} is not supported yet", name));
+  if (!asked.network.empty() && asked.network != "none" && asked.network != "host" && asked.network != "default")
+    return fail(Error(Fault::user, fmt::format("docker build: --network '{}' is not served", printable(asked.network)))
+                    .remedy("default, host and none are"));
+  return {};
+}
+
+// `path` relative to the job's project, as messages and reports name it; empty when it is outside or the project
+// itself.
+std::string in_project(const GateContext& context, const std::string& path) {
+  const std::string relative = fs::path(path).lexically_relative(context.project_dir).string();
+  return relative.empty() || relative == "." || relative.starts_with("..") ? std::string() : relative;
+}
+
+Result<void> take_dockerfile(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
+                             const std::string& context_path, BuildRequest& build) {
+  std::string prefix = in_project(context, context_path);
+  if (!prefix.empty()) prefix += '/';
+  if (asked.dockerfile == "-") {
+    SCANGATE_TRY(build.dockerfile_text, call.read_input(kMaxDockerfileBytes, "the Dockerfile"));
+    build.dockerfile_name = "Dockerfile";
+    return {};
+  }
+  if (asked.dockerfile.empty()) {
+    build.dockerfile_name = prefix + "Dockerfile";
+    return {};
+  }
+  const std::string file = call.files.absolute(asked.dockerfile);
+  const std::string inside = fs::path(file).lexically_relative(context_path).string();
+  if (!inside.empty() && !inside.starts_with("..")) {
+    build.dockerfile = inside;
+    build.dockerfile_name = prefix + inside;
+    return {};
+  }
+  SCANGATE_TRY(build.dockerfile_text, call.files.read(asked.dockerfile, kMaxDockerfileBytes));
+  const std::string named = in_project(context, file);
+  build.dockerfile_name = named.empty() ? asked.dockerfile : named;
+  return {};
+}
+
+// A tar, plain or compressed, or a Dockerfile alone: docker tells them apart by content too.
+Result<void> take_stdin(GateCall& call, const command::BuildRequest& asked, Store& store, BuildOrder& order) {
+  JobInput input(call.request.input.get(), "the build context on standard input", call.cancel);
+  SCANGATE_TRY(order.unpacked, store.make_work_folder("context-"));
+  SCANGATE_TRY(const std::optional<std::string> dockerfile,
+               take_tar_context(input, order.unpacked->path(), call.cancel));
+  order.request.context = order.unpacked->path();
+  if (dockerfile) {
+    order.request.dockerfile_text = *dockerfile;
+    order.request.dockerfile_name = "Dockerfile";
+    return {};
+  }
+  // Its Dockerfile is in the archive.
+  order.request.dockerfile = fs::path("/" + asked.dockerfile).lexically_normal().relative_path().string();
+  order.request.dockerfile_name = asked.dockerfile.empty() ? "Dockerfile" : order.request.dockerfile;
+  return {};
+}
+
+}  // namespace
+
+Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
+                               Store& store) {
+  SCANGATE_CHECK(refuse_unserved(asked));
+  BuildOrder order;
+  BuildRequest& build = order.request;
+  build.target = asked.target;
+  build.no_cache = asked.no_cache;
+  build.pull = asked.pull;
+  build.cache_namespace = context.cache_namespace;
+  build.network = asked.network == "none" ? Network::none : Network::host;
+  if (!asked.platforms.empty()) {
+    SCANGATE_TRY(build.platform, Platform::parse(asked.platforms.front()));
+  }
+  for (const auto& arg : asked.build_args) {
+    if (arg.value)
+      build.build_args[arg.name] = *arg.value;
+    else if (const auto value = call.variable(arg.name))
+      build.build_args[arg.name] = *value;
+  }
+  for (const auto& [name, value] : asked.labels)
+    build.labels[name] = value;
+
+  if (asked.context == "-") {
+    SCANGATE_CHECK(take_stdin(call, asked, store, order));
+    return order;
+  }
+  if (asked.context.find("://") != std::string::npos || asked.context.starts_with("git@"))
+    return fail(
+        Error(Fault::user, fmt::format("the build context '{}' is not served", redact(printable(asked.context))))
+            .remedy("give a folder, or a tar on standard input with '-'"));
+  auto folder = call.files.open_folder(asked.context);
+  if (!folder)
+    return fail(Fault::user, fmt::format("the build context '{}' is no folder of the job: {}", printable(asked.context),
+                                         folder.error().cause()));
+  order.folder = std::move(*folder);
+  // Our own descriptor, reached by path: it stays the folder it was opened as, whatever the job renames meanwhile.
+  build.context = fmt::format("/proc/self/fd/{}", order.folder.get());
+  SCANGATE_CHECK(take_dockerfile(call, asked, context, call.files.absolute(asked.context), build));
+  return order;
+}
+
+}  // namespace scangate

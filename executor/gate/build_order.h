@@ -1,0 +1,24 @@
+#pragma once
+// From a build command of the job to what the builder is asked, with its context opened inside the job's root.
+#include <optional>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "executor/gate/image_commands.h"
+#include "pipeline/build/build.h"
+
+namespace scangate {
+
+// Owns what `request` refers to: keep it until the build is done.
+struct BuildOrder {
+  BuildRequest request;
+  UniqueFd folder;                  // the context, when it is a folder of the job
+  std::optional<TempDir> unpacked;  // the context, when it came as a tar
+};
+
+// Errors: Fault::user for a context that is not there, and for every flag that the builder cannot honour: an image
+// built without it would not be what was asked for.
+Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
+                               Store& store);
+
+}  // namespace scangate

@@ -1,0 +1,149 @@
+#include "executor/gate/image_commands.h"
+
+#include <algorithm>
+
+#include "base/json/json.h"
+#include "base/text.h"
+#include "executor/gate/build_order.h"
+#include "scan/report/report.h"
+
+namespace scangate {
+namespace {
+
+// Columns of a job log: browsers show longer lines than terminals do.
+constexpr int kLogWidth = 150;
+// As in Store::resolve: a shorter prefix of an id is more likely a name.
+constexpr std::size_t kMinIdDigits = 12;
+
+// What buildx writes to --metadata-file, as far as it makes sense here.
+std::string build_metadata(const BuiltImage& built, const std::vector<Reference>& names) {
+  std::string joined;
+  for (const auto& name : names)
+    joined += (joined.empty() ? "" : ",") + name.str();
+  nlohmann::ordered_json out = {{"containerimage.config.digest", built.config_digest.str()},
+                                {"containerimage.digest", built.manifest_digest.str()}};
+  if (!joined.empty()) out["image.name"] = joined;
+  return dump_json(out, 2) + "\n";
+}
+
+}  // namespace
+
+ImageCommands::ImageCommands(Engine& engine, std::shared_ptr<CredentialSource> given, GateContext context)
+    : engine_(engine), given_(std::move(given)), context_(std::move(context)) {}
+
+std::string ImageCommands::reveal(std::string_view text, const std::string& host) const {
+  return context_.broker ? context_.broker->reveal(text, to_lower(host)) : std::string(text);
+}
+
+Result<std::string> ImageCommands::login(GateCall& call, const std::string& server, Credentials credentials) {
+  const std::string registry = login_registry(server);
+  credentials.password = reveal(credentials.password, registry);
+  credentials.identity_token = reveal(credentials.identity_token, registry);
+  SCANGATE_CHECK(engine_.registry().check_login(registry, credentials, call.cancel));
+  logins_->add(registry, std::move(credentials));
+  return registry;
+}
+
+bool ImageCommands::logout(const std::string& server) {
+  return logins_->remove(login_registry(server));
+}
+
+Registry& ImageCommands::registry(GateCall& call) {
+  if (!call.registry) {
+    std::vector<std::shared_ptr<CredentialSource>> sources;
+    for (const auto& source :
+         {call.given_credentials, std::shared_ptr<CredentialSource>(logins_), call.file_credentials, given_})
+      if (source) sources.push_back(source);
+    call.registry = engine_.registry().with(chained_credentials(std::move(sources)));
+  }
+  return *call.registry;
+}
+
+Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequest& asked,
+                                        const std::vector<Reference>& names, Progress& progress) {
+  SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, store()));
+  SCANGATE_TRY(auto built, engine_.build(order.request, names, call.cancel, progress, &registry(call)));
+  for (const auto& warning : built.warnings)
+    progress.line(Level::warning,
+                  fmt::format("{}:{}: {} ({})", warning.place.file, warning.place.line, warning.text, warning.rule));
+  if (built.failed_step) return built;
+  SCANGATE_CHECK(remember(built.config_digest, built.manifest_digest));
+  if (!asked.iidfile.empty()) SCANGATE_CHECK(call.files.write(asked.iidfile, built.config_digest.str()));
+  if (!asked.metadata_file.empty()) SCANGATE_CHECK(call.files.write(asked.metadata_file, build_metadata(built, names)));
+  return built;
+}
+
+Result<PulledImage> ImageCommands::pull(GateCall& call, const Reference& name, const Platform& platform,
+                                        PullPolicy policy, Progress& progress) {
+  return registry(call).pull(name, platform, policy, store(), call.cancel, progress);
+}
+
+Result<Digest> ImageCommands::resolve(std::string_view name_or_id) const {
+  {
+    std::string_view id = name_or_id;
+    if (id.starts_with("sha256:")) id.remove_prefix(7);
+    const std::lock_guard lock(mutex_);
+    if (id.size() >= kMinIdDigits)
+      for (const auto& [config, manifest] : made_)
+        if (config.hex().starts_with(id)) return manifest;
+  }
+  return engine_.store()->resolve(name_or_id);
+}
+
+Result<void> ImageCommands::remember(const Digest& config_digest, const Digest& manifest_digest) {
+  const std::lock_guard lock(mutex_);
+  if (!lease_) {
+    SCANGATE_TRY(lease_, engine_.store()->lease());
+  }
+  made_.insert_or_assign(config_digest, manifest_digest);
+  return {};
+}
+
+Result<Digest> ImageCommands::resolve_or_pull(GateCall& call, const std::string& name_or_id) {
+  if (auto known = resolve(name_or_id)) return known;
+  SCANGATE_TRY(const Reference name, Reference::parse(name_or_id));
+  SCANGATE_TRY(const auto pulled, pull(call, name, Platform::host(), PullPolicy::if_not_present, call.console));
+  return pulled.manifest_digest;
+}
+
+void ImageCommands::keep(const ScanResult& result) {
+  const std::lock_guard lock(mutex_);
+  // A scan and a push of one image are one result, the later one.
+  std::erase_if(results_, [&](const ScanResult& known) {
+    return known.image.name == result.image.name && known.image.manifest_digest == result.image.manifest_digest;
+  });
+  results_.push_back(result);
+}
+
+Result<PushOutcome> ImageCommands::push(GateCall& call, const Digest& manifest_digest, const Reference& to,
+                                        Progress& progress) {
+  SCANGATE_TRY(auto outcome, engine_.push(manifest_digest, to, call.cancel, progress, &registry(call)));
+  if (engine_.settings().enforce != Enforce::off) {
+    call.say(render_report(ReportFormat::table, {outcome.scan}, ReportOptions{.width = kLogWidth}));
+    keep(outcome.scan);
+    const std::lock_guard lock(mutex_);
+    worst_ = std::max(worst_, outcome.code);
+  }
+  if (!outcome.pushed)
+    call.say(fmt::format("ERROR: {} stays here: nothing of it was sent to {}\n", to.familiar(), to.registry));
+  return outcome;
+}
+
+Result<ScanResult> ImageCommands::scan(GateCall& call, const Digest& manifest_digest, const std::string& name) {
+  SCANGATE_TRY(auto result, engine_.scan(manifest_digest, name, call.cancel, call.console));
+  call.print(render_report(ReportFormat::table, {result}, ReportOptions{.width = kLogWidth}));
+  keep(result);
+  return result;
+}
+
+std::vector<ScanResult> ImageCommands::results() const {
+  const std::lock_guard lock(mutex_);
+  return results_;
+}
+
+ExitCode ImageCommands::worst() const {
+  const std::lock_guard lock(mutex_);
+  return worst_;
+}
+
+}  // namespace scangate
