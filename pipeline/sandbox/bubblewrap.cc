@@ -1,12 +1,16 @@
 #include "pipeline/sandbox/bubblewrap.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "pipeline/sandbox/bundle.h"
+#include "pipeline/sandbox/network.h"
 #include "pipeline/sandbox/seccomp.h"
 #include "pipeline/sandbox/start_failure.h"
 
@@ -42,7 +46,10 @@ class BubblewrapSandbox final : public Sandbox {
     command.stdout_fd = spec.stdout_fd;
     command.stderr_fd = spec.stderr_fd;
     command.inherit = {{filter.get(), kFilterFd}};
-    command.kill_after = std::chrono::milliseconds(1000);
+    command.kill_after = spec.kill_after;
+    const int network_fd = spec.join == nullptr ? -1 : spec.join->namespace_fd();
+    if (network_fd >= 0)
+      command.before_exec = [network_fd] { return setns(network_fd, CLONE_NEWNET) == 0 ? 0 : errno; };
     command.dies_with_us = true;
     Complaints complaints(on_output);
     auto exit =
@@ -61,7 +68,7 @@ class BubblewrapSandbox final : public Sandbox {
     std::vector<std::string> out = {
         program_,           "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup", "--hostname",        spec.hostname,   "--cap-drop",    "ALL"};
-    if (spec.network == Network::none) out.emplace_back("--unshare-net");
+    if (spec.network == Network::none && spec.join == nullptr) out.emplace_back("--unshare-net");
     for (const auto& capability : default_capabilities())
       out.insert(out.end(), {"--cap-add", capability});
     // Its bind mounts are nodev unless asked otherwise.

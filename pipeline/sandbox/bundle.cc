@@ -144,7 +144,7 @@ Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem
   json namespaces = json::array();
   for (const char* type : {"pid", "ipc", "uts", "mount"})
     namespaces.push_back({{"type", type}});
-  if (spec.network == Network::none) namespaces.push_back({{"type", "network"}});
+  if (spec.network == Network::none && spec.join == nullptr) namespaces.push_back({{"type", "network"}});
   json config = {
       {"ociVersion", "1.0.2"},
       {"process",

@@ -14,6 +14,7 @@
 #include "base/json/json.h"
 #include "base/text.h"
 #include "pipeline/sandbox/bundle.h"
+#include "pipeline/sandbox/network.h"
 #include "pipeline/sandbox/start_failure.h"
 
 namespace scangate {
@@ -51,6 +52,7 @@ struct Preparation {
   std::uint64_t root_attributes = kNoDev;
   bool mount_cgroup2 = false;
   bool bind_sys = false;
+  int network_fd = -1;                          // the namespace to run in; -1: ours
   const char* volatile* failed_step = nullptr;  // shared with the parent
 
   int fail_at(const char* step) const {
@@ -60,6 +62,8 @@ struct Preparation {
   }
 
   int operator()() const {
+    // The runtime then takes it for the host's.
+    if (network_fd >= 0 && setns(network_fd, CLONE_NEWNET) != 0) return fail_at("entering the job's network");
     if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return fail_at("making mounts private");
     if (mount("tmpfs", run_folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=16m") != 0)
       return fail_at("mounting a tmpfs for the bundle");
@@ -159,6 +163,7 @@ class OciSandbox final : public Sandbox {
     preparation.config_file = (run_folder_ / "config.json").string();
     preparation.mount_cgroup2 = runtime_ == OciRuntime::crun;
     preparation.bind_sys = host_.user_namespace;
+    preparation.network_fd = spec.join == nullptr ? -1 : spec.join->namespace_fd();
     preparation.failed_step = step.get();
     SCANGATE_TRY(preparation.config, bundle_config(spec, preparation.root_here, host_));
     const UniqueFd log(memfd_create("runtime log", MFD_CLOEXEC));
@@ -178,7 +183,7 @@ class OciSandbox final : public Sandbox {
     command.stdout_fd = spec.stdout_fd;
     command.stderr_fd = spec.stderr_fd;
     command.inherit = {{log.get(), kLogFd}};
-    command.kill_after = std::chrono::milliseconds(500);
+    command.kill_after = spec.kill_after;
     command.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP;
     command.before_exec = std::cref(preparation);
     command.dies_with_us = true;

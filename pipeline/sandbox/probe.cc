@@ -89,7 +89,7 @@ Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, 
       refuse(name, version.error().cause());
       continue;
     }
-    std::string description = fmt::format("{} {} {}, network host, no cgroup limits{}", name, *version,
+    std::string description = fmt::format("{} {} {}, no cgroup limits{}", name, *version,
                                           in_user_namespace() ? "rootless" : "as root",
                                           name == "bubblewrap" ? ", setuid programs do not work" : "");
     if (!refused.empty()) description += " (" + refused + ")";

@@ -1,6 +1,7 @@
 #pragma once
 // Running a program in a root file system of its own: RUN steps, jobs, services. Behind the seam an OCI runtime (crun
 // or runc) with a bundle of ours, or bubblewrap. OCI runtime-spec v1.1.
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,6 +14,8 @@
 #include "base/process.h"
 
 namespace scangate {
+
+class JobNetwork;
 
 enum class Network { host, none };
 
@@ -39,10 +42,12 @@ struct SandboxSpec {
   std::vector<std::uint32_t> groups;
   std::string hostname = "scangate";
   Network network = Network::host;
+  const JobNetwork* join = nullptr;  // runs in this network instead; outlives the run. See network.h
   std::vector<SandboxMount> mounts;  // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
   bool no_new_privileges = false;    // false: setuid programs work, as with docker
   SandboxLimits limits;
-  std::optional<std::string> input;  // stdin; else stdin_fd or /dev/null
+  std::chrono::milliseconds kill_after{500};  // on cancel, between asking it to end and ending it
+  std::optional<std::string> input;           // stdin; else stdin_fd or /dev/null
   int stdin_fd = -1;
   int stdout_fd = -1;  // -1: given to on_output
   int stderr_fd = -1;
@@ -57,7 +62,7 @@ class Sandbox {
   // The program's exit code. Errors: Fault::host when the runtime fails; Fault::user when the program cannot be found
   // or started in the root (the text names it as the runtime tells).
   virtual Result<Exit> run(const SandboxSpec& spec, const Cancel& cancel, const ProcessRunner::OnOutput& on_output) = 0;
-  // One line: "runc 1.1.5 as root, network host, no cgroup limits (cgroup v1 hybrid)".
+  // One line: "runc 1.1.5 as root, no cgroup limits (cgroup v1 hybrid)".
   virtual const std::string& description() const = 0;
 };
 

@@ -1,0 +1,193 @@
+#include "pipeline/sandbox/network.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "pipeline/sandbox/network_helper.h"
+
+namespace scangate {
+namespace {
+
+constexpr std::size_t kMaxResolvConfBytes = 1U << 20U;
+// A listener on loopback answers at once; one whose queue is full does not answer at all.
+constexpr int kConnectMilliseconds = 500;
+constexpr const char* kRemedy = "install passt or slirp4netns, and see that /dev/net/tun exists";
+
+// Runs `work` in a thread and gives its Result: what setns(2) and unshare(2) change of a thread ends with it.
+Result<void> in_thread(const std::function<Result<void>()>& work) {
+  Result<void> result;
+  std::thread([&] { result = work(); }).join();
+  return result;
+}
+
+Result<void> raise_loopback() {
+  const UniqueFd any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!any) return fail(host_error("cannot make a socket", errno));
+  ifreq request{};
+  std::strncpy(request.ifr_name, "lo", sizeof request.ifr_name - 1);
+  if (ioctl(any.get(), SIOCGIFFLAGS, &request) != 0) return fail(host_error("cannot read the flags of lo", errno));
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+  if (ioctl(any.get(), SIOCSIFFLAGS, &request) != 0) return fail(host_error("cannot raise lo", errno));
+  return {};
+}
+
+// As docker has it: services that run as another user than root may listen below 1024, and anyone may ping. Where the
+// host does not let us, they cannot.
+void relax_namespace() {
+  const auto set = [](const char* file, std::string_view value) {
+    if (const auto fd = open_file(file, O_WRONLY)) static_cast<void>(write_fd(fd->get(), as_bytes(value), file));
+  };
+  set("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+  set("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+}
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+bool is_loopback(std::string_view address) {
+  return address.starts_with("127.") || address == "::1";
+}
+
+}  // namespace
+
+// Named here so that the public header need not know it.
+class JobNetwork::Helper final : public NetworkHelper {
+  using NetworkHelper::NetworkHelper;
+};
+
+std::string resolv_conf_without_loopback(std::string_view host, std::string_view forwarder) {
+  std::string out;
+  bool any = false;
+  for (const auto& line : split(host, '\n')) {
+    const std::string_view text = trim(line);
+    if (text.starts_with("nameserver") && text.size() > 10 && (text[10] == ' ' || text[10] == '\t')) {
+      if (is_loopback(trim(text.substr(10)))) continue;
+      any = true;
+    }
+    if (!text.empty()) out += std::string(text) + "\n";
+  }
+  if (!any) out += fmt::format("nameserver {}\n", forwarder);
+  return out;
+}
+
+JobNetwork::JobNetwork() = default;
+JobNetwork::~JobNetwork() = default;
+
+Result<UniqueFd> JobNetwork::make_namespace() {
+  UniqueFd made;
+  const auto in_it = [&]() -> Result<void> {
+    if (unshare(CLONE_NEWNET) != 0) return fail(host_error("cannot make a network namespace", errno));
+    SCANGATE_CHECK(raise_loopback());
+    relax_namespace();
+    SCANGATE_TRY(made, open_file("/proc/thread-self/ns/net", O_RDONLY));
+    return {};
+  };
+  SCANGATE_CHECK(in_thread(in_it));
+  return made;
+}
+
+Result<std::unique_ptr<JobNetwork>> JobNetwork::make(const NetworkSettings& settings, ProcessRunner& runner) {
+  std::unique_ptr<JobNetwork> network(new JobNetwork);
+  if (settings.choice == NetworkChoice::host) {
+    network->description_ = "host, as configured";
+    return network;
+  }
+  auto made = make_namespace();
+  if (settings.choice == NetworkChoice::none) {
+    if (!made) return fail(std::move(made).error());
+    network->namespace_ = std::move(*made);
+    network->description_ = "none but loopback, as configured";
+    return network;
+  }
+  std::string refused;
+  if (!made) {
+    refused = made.error().cause();
+  } else {
+    // Without the file the C library asks a server on the host's loopback: resolv.conf(5).
+    const std::string servers = read_file(settings.name_servers, kMaxResolvConfBytes).value_or("");
+    for (const auto& program : network_programs(settings.host_loopback_ports)) {
+      auto helper = std::make_unique<Helper>(program, made->get(), settings.state_folder / "network", runner);
+      if (const auto started = helper->start(); !started) {
+        refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", program.name, started.error().cause());
+        continue;
+      }
+      network->namespace_ = std::move(*made);
+      network->helper_ = std::move(helper);
+      network->resolv_conf_ = program.name_server_only ? resolv_conf_without_loopback("", program.name_server)
+                                                       : resolv_conf_without_loopback(servers, program.name_server);
+      network->description_ = fmt::format("own, through {}", program.name);
+      if (!refused.empty()) network->description_ += " (" + refused + ")";
+      return network;
+    }
+  }
+  if (settings.choice == NetworkChoice::own)
+    return fail(
+        Error(Fault::host, fmt::format("a job's network of its own does not work here: {}", refused)).remedy(kRemedy));
+  network->description_ = "host (" + refused + ")";
+  return network;
+}
+
+Result<void> JobNetwork::enter(const std::function<Result<void>()>& work) const {
+  if (!namespace_) return work();
+  return in_thread([&]() -> Result<void> {
+    if (setns(namespace_.get(), CLONE_NEWNET) != 0)
+      return fail(host_error("cannot enter the job's network namespace", errno));
+    return work();
+  });
+}
+
+Result<UniqueFd> JobNetwork::listen_loopback(std::uint16_t port) const {
+  UniqueFd listening;
+  SCANGATE_CHECK(enter([&]() -> Result<void> {
+    listening = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!listening) return fail(host_error("cannot make a socket", errno));
+    const int yes = 1;
+    setsockopt(listening.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const sockaddr_in address = loopback(port);
+    if (bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        listen(listening.get(), SOMAXCONN) != 0)
+      return fail(host_error(fmt::format("cannot listen on 127.0.0.1:{} of the job's network", port), errno));
+    return {};
+  }));
+  return listening;
+}
+
+Result<bool> JobNetwork::accepts(std::uint16_t port) const {
+  bool connected = false;
+  SCANGATE_CHECK(enter([&]() -> Result<void> {
+    const UniqueFd any(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!any) return fail(host_error("cannot make a socket", errno));
+    const sockaddr_in address = loopback(port);
+    if (connect(any.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+      connected = true;
+      return {};
+    }
+    if (errno != EINPROGRESS) return {};
+    pollfd wait{any.get(), POLLOUT, 0};
+    if (poll(&wait, 1, kConnectMilliseconds) != 1) return {};
+    int error = 0;
+    socklen_t size = sizeof error;
+    connected = getsockopt(any.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+    return {};
+  }));
+  return connected;
+}
+
+}  // namespace scangate

@@ -1,0 +1,75 @@
+#pragma once
+// The network of a job: a namespace of its own that the job's script and its services share, with a way out through
+// pasta (passt) or slirp4netns; else the host's. network_namespaces(7).
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/process.h"
+
+namespace scangate {
+
+enum class NetworkChoice {
+  automatic,  // own where a helper program works, else host
+  own,        // a namespace of its own with a way out, or an Error
+  host,       // the host's own network, its loopback included
+  none,       // a namespace of its own with nothing but loopback
+};
+
+struct NetworkSettings {
+  NetworkChoice choice = NetworkChoice::automatic;
+  // Ports of the host's 127.0.0.1 that can be reached at the namespace's 127.0.0.1 too; needs pasta.
+  std::vector<std::uint16_t> host_loopback_ports;
+  std::filesystem::path state_folder;  // created when missing; the helper mounts a tmpfs over a folder in it
+  std::filesystem::path name_servers = "/etc/resolv.conf";  // of the host
+};
+
+// The namespace lives as long as this object or a process in it, the helper program as long as this object: it ends
+// also when our process is killed. Thread-safe after make().
+class JobNetwork {
+ public:
+  // Makes the namespace, its loopback up, and waits until the helper is ready (some 20 ms). Errors: Fault::host when
+  // what was asked for cannot be had, with what each helper said and the remedy.
+  static Result<std::unique_ptr<JobNetwork>> make(const NetworkSettings& settings, ProcessRunner& runner);
+  ~JobNetwork();
+  JobNetwork(const JobNetwork&) = delete;
+  JobNetwork& operator=(const JobNetwork&) = delete;
+
+  bool is_host() const { return !namespace_; }
+  // For setns(2) in a child before it becomes its program; -1 for the host's network.
+  int namespace_fd() const { return namespace_.get(); }
+  // One line: "own, through pasta", "host (pasta: not installed; slirp4netns: not installed)".
+  const std::string& description() const { return description_; }
+  // The text for /etc/resolv.conf in here; nullopt: the host's file is right.
+  const std::optional<std::string>& resolv_conf() const { return resolv_conf_; }
+
+  // A listening TCP socket on 127.0.0.1 as programs in this network see it, served by our process from outside. Port 0
+  // takes a free one: getsockname(2). In host mode every process of the host reaches it.
+  Result<UniqueFd> listen_loopback(std::uint16_t port = 0) const;
+  // Whether something in this network takes connections at that port of 127.0.0.1.
+  Result<bool> accepts(std::uint16_t port) const;
+
+ private:
+  class Helper;
+  JobNetwork();
+  Result<void> enter(const std::function<Result<void>()>& work) const;
+  static Result<UniqueFd> make_namespace();
+
+  UniqueFd namespace_;
+  std::unique_ptr<Helper> helper_;
+  std::string description_;
+  std::optional<std::string> resolv_conf_;
+};
+
+// The host's resolv.conf as a network of its own needs it: without servers on the host's loopback, which cannot be
+// reached from there; when none is left, `forwarder` is the server. Pure; for tests.
+std::string resolv_conf_without_loopback(std::string_view host, std::string_view forwarder);
+
+}  // namespace scangate

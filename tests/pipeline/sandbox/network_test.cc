@@ -1,0 +1,171 @@
+#include "pipeline/sandbox/network.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "pipeline/sandbox/sandbox.h"
+#include "test_root.h"
+
+namespace scangate {
+namespace {
+
+std::uint16_t port_of(const UniqueFd& socket) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  EXPECT_EQ(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  return ntohs(address.sin_port);
+}
+
+TEST(ResolvConf, ServersOnTheHostsLoopbackAreReplaced) {
+  const struct {
+    std::string_view host, expected;
+  } cases[] = {
+      {"nameserver 10.1.1.1\nsearch corp\n", "nameserver 10.1.1.1\nsearch corp\n"},
+      {"nameserver 127.0.0.53\noptions edns0\n", "options edns0\nnameserver 169.254.1.53\n"},
+      {"nameserver ::1\nnameserver\t10.1.1.1", "nameserver\t10.1.1.1\n"},
+      {"", "nameserver 169.254.1.53\n"},
+  };
+  for (const auto& one : cases)
+    EXPECT_EQ(resolv_conf_without_loopback(one.host, "169.254.1.53"), one.expected);
+}
+
+class NetworkTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  }
+  Result<std::unique_ptr<JobNetwork>> make(NetworkChoice choice, std::vector<std::uint16_t> ports = {}) {
+    return JobNetwork::make(
+        {.choice = choice, .host_loopback_ports = std::move(ports), .state_folder = folder_.path() / "state"}, runner_);
+  }
+  // What a shell script in the network says.
+  std::string said_in(const JobNetwork& network, const std::string& script, const std::string& runtime = "auto") {
+    const auto sandbox = probe_sandbox({.runtime = runtime, .state_folder = folder_.path() / "state"}, runner_);
+    if (!sandbox) return sandbox.error().text();
+    SandboxSpec spec;
+    spec.root = make_test_root(folder_.path() / runtime);
+    spec.argv = {"sh", "-c", script};
+    spec.environment = {kTestPath};
+    spec.mounts = {{.source = "/usr", .target = "/usr"}};
+    spec.join = &network;
+    std::string said;
+    const auto exit = (*sandbox)->run(spec, Cancel(), [&](Stream, std::string_view text) { said += text; });
+    return exit ? said : exit.error().text();
+  }
+
+  SystemProcessRunner runner_;
+  TempDir folder_ = make_test_folder();
+};
+
+TEST_F(NetworkTest, WithoutAWayOutThereIsLoopbackOnly) {
+  const auto network = make(NetworkChoice::none);
+  ASSERT_TRUE(network) << network.error().text();
+  EXPECT_EQ((*network)->description(), "none but loopback, as configured");
+  const std::string devices = said_in(**network, "tail -n +3 /proc/net/dev | cut -d: -f1");
+  EXPECT_EQ(std::string(trim(devices)), "lo");
+}
+
+TEST_F(NetworkTest, OurListenerIsReachedFromInsideAndFromNowhereElse) {
+  const auto network = make(NetworkChoice::none);
+  ASSERT_TRUE(network) << network.error().text();
+  const auto listening = (*network)->listen_loopback();
+  ASSERT_TRUE(listening) << listening.error().text();
+  const std::uint16_t port = port_of(*listening);
+  EXPECT_EQ((*network)->accepts(port).value(), true);
+  const auto host = make(NetworkChoice::host);
+  ASSERT_TRUE(host);
+  EXPECT_EQ((*host)->accepts(port).value(), false);
+}
+
+TEST_F(NetworkTest, HostsLoopbackIsNotReachedFromInside) {
+  const auto host = make(NetworkChoice::host);
+  ASSERT_TRUE(host);
+  const auto listening = (*host)->listen_loopback();
+  ASSERT_TRUE(listening) << listening.error().text();
+  const auto network = make(NetworkChoice::own);
+  if (!network) GTEST_SKIP() << network.error().text();
+  EXPECT_EQ((*host)->accepts(port_of(*listening)).value(), true);
+  EXPECT_EQ((*network)->accepts(port_of(*listening)).value(), false);
+  // Nor by the gateway, which the helpers' defaults map to it.
+  const std::string said = said_in(**network, fmt::format(R"(
+      gateway=$(awk '$2 == "00000000" {{ print $3 }}' /proc/net/route)
+      address=$(printf '%d.%d.%d.%d' 0x$(echo $gateway | cut -c7-8) 0x$(echo $gateway | cut -c5-6) 0x$(echo $gateway | cut -c3-4) 0x$(echo $gateway | cut -c1-2))
+      echo "gateway $address"
+      timeout 2 perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0); print connect($s, sockaddr_in({}, inet_aton($ARGV[0]))) ? "reached" : "refused"' $address || echo silent)",
+                                                          port_of(*listening)));
+  EXPECT_EQ(said.find("reached"), std::string::npos) << said;
+  EXPECT_NE(said.find("gateway "), std::string::npos) << said;
+}
+
+TEST_F(NetworkTest, ListedPortsOfTheHostsLoopbackAreReached) {
+  const auto host = make(NetworkChoice::host);
+  ASSERT_TRUE(host);
+  const auto listening = (*host)->listen_loopback();
+  ASSERT_TRUE(listening) << listening.error().text();
+  const auto network = make(NetworkChoice::own, {port_of(*listening)});
+  if (!network) GTEST_SKIP() << network.error().text();
+  const UniqueFd taken = [&] {
+    // A connection that reaches us, not only the helper.
+    std::string said =
+        said_in(**network, fmt::format("perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0); print connect($s, "
+                                       "sockaddr_in({}, inet_aton(\"127.0.0.1\"))) ? 1 : 0; syswrite($s, \"hello\")'",
+                                       port_of(*listening)));
+    EXPECT_EQ(said, "1");
+    return UniqueFd(accept(listening->get(), nullptr, nullptr));
+  }();
+  std::array<char, 6> heard{};
+  EXPECT_EQ(recv(taken.get(), heard.data(), 5, MSG_WAITALL), 5);
+  EXPECT_STREQ(heard.data(), "hello");
+}
+
+TEST_F(NetworkTest, AnOwnNetworkHasADefaultRoute) {
+  const auto network = make(NetworkChoice::own);
+  if (!network) GTEST_SKIP() << network.error().text();
+  EXPECT_TRUE((*network)->description().starts_with("own, through ")) << (*network)->description();
+  EXPECT_TRUE((*network)->resolv_conf().has_value());
+  for (const std::string runtime : {"crun", "runc", "bubblewrap"}) {
+    const std::string routes = said_in(**network, "cut -f2 /proc/net/route; ls /sys/class/net", runtime);
+    EXPECT_NE(routes.find("00000000"), std::string::npos) << runtime << ": " << routes;
+    EXPECT_NE(routes.find("lo"), std::string::npos) << runtime << ": " << routes;
+  }
+}
+
+TEST_F(NetworkTest, TheHelperEndsWithTheNetwork) {
+  const std::string marker = (folder_.path() / "state").string();
+  auto network = make(NetworkChoice::own);
+  if (!network) GTEST_SKIP() << network.error().text();
+  EXPECT_TRUE(runs_somewhere(marker));
+  network->reset();
+  EXPECT_FALSE(runs_somewhere(marker));
+}
+
+// A runner on whose host no program starts.
+class EmptyHost final : public ProcessRunner {
+ public:
+  Result<Exit> run(const Command&, const Cancel&, const OnOutput&) override {
+    return fail(Fault::host, "no such program");
+  }
+};
+
+TEST_F(NetworkTest, WithoutHelpersAutomaticIsTheHostsAndOwnAnError) {
+  EmptyHost nothing;
+  const NetworkSettings settings{.choice = NetworkChoice::automatic, .state_folder = folder_.path() / "state"};
+  const auto network = JobNetwork::make(settings, nothing);
+  ASSERT_TRUE(network) << network.error().text();
+  EXPECT_TRUE((*network)->is_host());
+  EXPECT_EQ((*network)->namespace_fd(), -1);
+  NetworkSettings own = settings;
+  own.choice = NetworkChoice::own;
+  const auto refused = JobNetwork::make(own, nothing);
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().text().starts_with("a job's network of its own does not work here: pasta: "))
+      << refused.error().text();
+  EXPECT_TRUE(refused.error().text().ends_with(" (install passt or slirp4netns, and see that /dev/net/tun exists)"));
+}
+
+}  // namespace
+}  // namespace scangate
