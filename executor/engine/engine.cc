@@ -1,5 +1,6 @@
 #include "executor/engine/engine.h"
 
+#include <atomic>
 #include <mutex>
 
 #include "base/file.h"
@@ -40,6 +41,7 @@ struct Engine::State {
   std::mutex mutex;  // of the two below
   std::unique_ptr<Sandbox> sandbox;
   std::optional<Snapshots> snapshots;
+  std::atomic<const JobNetwork*> network = nullptr;
 
   Result<Inventory> inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel, Progress& progress);
 };
@@ -101,6 +103,14 @@ Result<Snapshots*> Engine::snapshots() {
   return &*state_->snapshots;
 }
 
+Result<std::unique_ptr<JobNetwork>> Engine::make_network() {
+  const Settings& settings = state_->settings;
+  return JobNetwork::make({.choice = settings.network, .host_loopback_ports = settings.allow_host_loopback, .state_folder = settings.store / "sandbox"},
+                          state_->runner);
+}
+
+void Engine::use_network(const JobNetwork* network) { state_->network = network; }
+
 Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
                                  Registry* registry) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
@@ -109,6 +119,7 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
   const BuildHost host{.store = state_->store,
                        .snapshots = snapshots,
                        .sandbox = sandbox,
+                       .network = state_->network,
                        .registry = registry == nullptr ? state_->registry.get() : registry,
                        .run_environment = state_->run_environment};
   SCANGATE_TRY(auto built, build_image(request, host, {}, cancel, progress));

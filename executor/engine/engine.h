@@ -46,6 +46,10 @@ class Engine {
   // The sandbox, probed on first use; the line that says which one it is goes to `progress` once.
   Result<Sandbox*> sandbox(Progress& progress);
   Result<Snapshots*> snapshots();
+  // A network for one job as the settings have it. While it is used, RUN steps of builds run in it too; it outlives
+  // that, and nullptr ends it.
+  Result<std::unique_ptr<JobNetwork>> make_network();
+  void use_network(const JobNetwork* network);
 
   // Builds, remembers what the builder knows, and tags. `registry` is where base images come from when a command has credentials of its own; null is
   // registry().

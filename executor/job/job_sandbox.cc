@@ -45,17 +45,30 @@ std::vector<std::string> complete_environment(std::vector<std::string> base, con
   return base;
 }
 
+// Name resolution, for the time of the run only.
+std::vector<SandboxMount> name_mounts(const NameFiles& names) {
+  std::vector<SandboxMount> out;
+  for (const auto& [own, target] : {std::pair{names.resolv_conf, "/etc/resolv.conf"}, std::pair{names.hosts, "/etc/hosts"}}) {
+    std::error_code error;
+    const fs::path real = own ? *own : fs::canonical(target, error);
+    if (!error) out.push_back({.source = real, .target = target});
+  }
+  return out;
+}
+
 std::vector<SandboxMount> job_mounts(const JobScript& script) {
   std::vector<SandboxMount> mounts = script.mounts;
   if (script.gate_folder) mounts.push_back({.source = *script.gate_folder, .target = wire::kFolder, .read_only = true});
   return mounts;
 }
 
-SandboxSpec spec_of(const JobScript& script) {
+SandboxSpec spec_of(const Engine& engine, const JobScript& script) {
   SandboxSpec spec;
   spec.argv = {"sh", "-c", kShell};
   spec.directory = script.directory;
   spec.hostname = "runner";
+  spec.join = script.network;
+  spec.no_new_privileges = engine.settings().no_new_privileges;
   spec.stdin_fd = script.script_fd;
   spec.stdout_fd = script.stdout_fd;
   spec.stderr_fd = script.stderr_fd;
@@ -114,11 +127,16 @@ Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim, std:
 Result<Exit> run_in_tool_root(Engine& engine, const fs::path& folder, const JobScript& script, const Cancel& cancel, Progress& progress) {
   SCANGATE_TRY(Sandbox * sandbox, engine.sandbox(progress));
   SCANGATE_TRY(const ToolRoot tools, make_tool_root(folder));
-  SandboxSpec spec = spec_of(script);
+  SandboxSpec spec = spec_of(engine, script);
   spec.root = tools.root;
   spec.root_read_only = true;
   spec.mounts = tools.mounts;
-  for (auto& mount : job_mounts(script)) {
+  auto mounts = job_mounts(script);
+  for (auto& mount : name_mounts(script.names)) {
+    std::erase_if(spec.mounts, [&](const SandboxMount& other) { return other.target == mount.target; });
+    mounts.push_back(std::move(mount));
+  }
+  for (auto& mount : mounts) {
     SCANGATE_CHECK(add_tool_root_point(tools, mount));
     spec.mounts.push_back(std::move(mount));
   }
@@ -132,16 +150,11 @@ Result<Exit> run_in_image(Engine& engine, const Digest& manifest_digest, const J
   SCANGATE_TRY(const auto manifest, engine.store()->manifest(manifest_digest));
   SCANGATE_TRY(const auto config, engine.store()->config(manifest));
   SCANGATE_TRY(Workspace workspace, snapshots->mount(config.diff_ids, cancel, progress));
-  SandboxSpec spec = spec_of(script);
+  SandboxSpec spec = spec_of(engine, script);
   spec.root = workspace.root();
   SCANGATE_CHECK(set_user(workspace.root(), config.user, spec));
   spec.mounts = job_mounts(script);
-  // Name resolution of the host, for the time of the script only.
-  for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) {
-    std::error_code error;
-    const fs::path real = fs::canonical(file, error);
-    if (!error) spec.mounts.push_back({.source = real, .target = file});
-  }
+  for (auto& mount : name_mounts(script.names)) spec.mounts.push_back(std::move(mount));
   for (const auto& mount : spec.mounts) {
     std::error_code ignored;
     const bool folder = mount.source.empty() || fs::is_directory(mount.source, ignored);

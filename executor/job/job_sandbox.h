@@ -14,12 +14,20 @@
 
 namespace scangate {
 
+// Files mounted over those of the same name in /etc; absent: the host's.
+struct NameFiles {
+  std::optional<std::filesystem::path> hosts;
+  std::optional<std::filesystem::path> resolv_conf;
+};
+
 struct JobScript {
   int script_fd = -1;                       // the shell reads it as its standard input
   std::vector<std::string> environment;     // added to the root's own
   std::string directory = "/";
   std::vector<SandboxMount> mounts;         // the job's folders, at the paths its scripts expect
   std::optional<std::filesystem::path> gate_folder;  // mounted at wire::kFolder: socket and shim; its bin comes first on PATH
+  const JobNetwork* network = nullptr;               // absent: the host's
+  NameFiles names;
   int stdout_fd = 1;
   int stderr_fd = 2;
 };

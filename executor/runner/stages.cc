@@ -175,6 +175,10 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
   const Settings& settings = engine->settings();
   SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
   progress.line(Level::info, "Sandbox: " + sandbox->description());
+  {
+    SCANGATE_TRY(const auto network, engine->make_network());
+    progress.line(Level::info, "Network: " + network->description());
+  }
   for (const auto& service : job.services) {
     if (!matches_image(service.image.name, settings.gate_services))
       return fail(Error(Fault::user, fmt::format("service '{}' is not supported yet", service.image.name))

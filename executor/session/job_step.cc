@@ -38,13 +38,38 @@ Result<void> write_in(int folder, const std::string& path, std::string_view text
   return write_fd(file.get(), as_bytes(text), path);
 }
 
+// RUN steps of the job's builds share its network, as long as it is there.
+class NetworkInUse {
+ public:
+  NetworkInUse(Engine& engine, const JobNetwork* network) : engine_(engine) { engine_.use_network(network); }
+  ~NetworkInUse() { engine_.use_network(nullptr); }
+  NetworkInUse(const NetworkInUse&) = delete;
+  NetworkInUse& operator=(const NetworkInUse&) = delete;
+
+ private:
+  Engine& engine_;
+};
+
+// The network for a script: its end is the network's.
+Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, ScriptStep& step, Progress& progress) {
+  SCANGATE_TRY(auto network, engine.make_network());
+  progress.line(Level::debug, "network: " + network->description());
+  step.script.network = network.get();
+  if (network->resolv_conf()) {
+    step.script.names.resolv_conf = step.state_folder / "resolv.conf";
+    SCANGATE_CHECK(write_file_atomic(*step.script.names.resolv_conf, as_bytes(*network->resolv_conf())));
+  }
+  return network;
+}
+
 }  // namespace
 
 Result<int> run_helper_step(Engine& engine, ScriptStep step, const fs::path& runner_program, const Cancel& cancel,
                             Progress& progress) {
-  SCANGATE_TRY(auto listener, listen_on_loopback());
+  SCANGATE_TRY(const auto network, join_network(engine, step, progress));
+  SCANGATE_TRY(auto listener, network->listen_loopback());
   SCANGATE_TRY(const JobGateway gateway,
-               JobGateway::open(step.broker, std::move(step.gitlab), std::move(listener.socket), engine.transport()));
+               JobGateway::open(step.broker, std::move(step.gitlab), std::move(listener), engine.transport()));
   SCANGATE_TRY(const UniqueFd file, gateway.script_file(step.text));
   step.script.script_fd = file.get();
   for (auto& variable : gateway.environment())
@@ -63,9 +88,11 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   ScriptStep& script = step.script;
   const fs::path gate_folder = script.state_folder / "gate";
   SCANGATE_CHECK(make_gate_folder(gate_folder, engine.settings().shim, served_programs()));
-  SCANGATE_TRY(auto listener, listen_on_loopback());
-  SCANGATE_TRY(const JobGateway gateway, JobGateway::open(script.broker, std::move(script.gitlab),
-                                                          std::move(listener.socket), engine.transport()));
+  SCANGATE_TRY(const auto network, join_network(engine, script, progress));
+  const NetworkInUse in_use(engine, network.get());
+  SCANGATE_TRY(auto listener, network->listen_loopback());
+  SCANGATE_TRY(const JobGateway gateway,
+               JobGateway::open(script.broker, std::move(script.gitlab), std::move(listener), engine.transport()));
   SCANGATE_TRY(const UniqueFd file, gateway.script_file(script.text));
   script.script.script_fd = file.get();
   for (auto& variable : gateway.environment())

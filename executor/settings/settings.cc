@@ -1,5 +1,6 @@
 #include "executor/settings/settings.h"
 
+#include <charconv>
 #include <functional>
 
 #include "base/file.h"
@@ -78,6 +79,69 @@ Handler texts(std::vector<std::string>& target) {
   };
 }
 
+template <class Number>
+std::optional<Number> whole_number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Handler cpus(std::optional<double>& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    target = value.is_scalar() ? whole_number<double>(value.text) : std::nullopt;
+    // The kernel's shortest share is 1 ms of 100 ms: cgroup-v2.rst, "cpu.max".
+    if (target && *target >= 0.01 && *target <= 4096) return {};
+    return fail(ci::error_at(value.place, fmt::format("expected a number of processors such as 1.5, found '{}'", value.text)));
+  };
+}
+
+// Bytes with a unit as docker's --memory takes them: b, k, m, g (1024 each), also with "B" or "iB".
+Handler memory(std::optional<std::uint64_t>& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    std::string text = value.is_scalar() ? to_lower(value.text) : "";
+    for (const std::string_view tail : {"b", "i"})
+      if (text.size() > 1 && text.ends_with(tail)) text.pop_back();
+    int shift = 0;
+    if (!text.empty())
+      for (const auto& [unit, bits] : {std::pair{'k', 10}, std::pair{'m', 20}, std::pair{'g', 30}, std::pair{'t', 40}})
+        if (text.back() == unit) shift = bits;
+    if (shift != 0) text.pop_back();
+    const auto number = whole_number<std::uint64_t>(text);
+    // Docker's own lower bound: below it no program starts.
+    constexpr std::uint64_t kLowest = 6U << 20U;
+    if (number && *number <= (1ULL << (62 - shift)) && (*number << shift) >= kLowest) {
+      target = *number << shift;
+      return {};
+    }
+    return fail(ci::error_at(value.place, fmt::format("expected an amount of memory of at least 6m such as 4g, found '{}'", value.text)));
+  };
+}
+
+Handler pids(std::optional<std::uint64_t>& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    const auto number = value.is_integer() ? whole_number<std::uint64_t>(value.text) : std::nullopt;
+    // The runtime itself needs some threads; the kernel's own limit is 4 million.
+    if (!number || *number < 16 || *number > 4'194'304)
+      return fail(ci::error_at(value.place, fmt::format("expected a number of processes from 16 to 4194304, found '{}'", value.text)));
+    target = *number;
+    return {};
+  };
+}
+
+Handler ports(std::vector<std::uint16_t>& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    if (!value.is_list()) return fail(ci::error_at(value.place, fmt::format("expected a list of ports, found {}", value.kind_name())));
+    target.clear();
+    for (const auto& item : value.items) {
+      const auto port = item.is_integer() ? whole_number<std::uint16_t>(item.text) : std::nullopt;
+      if (!port || *port == 0) return fail(ci::error_at(item.place, fmt::format("expected a port from 1 to 65535, found '{}'", item.text)));
+      target.push_back(*port);
+    }
+    return {};
+  };
+}
+
 template <class Enum>
 Handler one_of(Enum& target, std::map<std::string, Enum> choices) {
   return [&target, choices = std::move(choices)](const ci::Value& value) -> Result<void> {
@@ -126,7 +190,23 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
   if (documents.empty() || documents.front().is_null()) return settings;
   if (documents.size() > 1) return fail(ci::error_at(documents[1].place, "a configuration file holds one document"));
   fs::path policy;
-  const auto sandbox = [&](const ci::Value& value) { return read_map(value, "sandbox", {{"runtime", text(settings.runtime)}}); };
+  const auto sandbox = [&](const ci::Value& value) { 
+    return read_map(value, "sandbox",
+                    {{"runtime", text(settings.runtime)},
+                     {"network", one_of<NetworkChoice>(settings.network, {{"auto", NetworkChoice::automatic},
+                                                                          {"private", NetworkChoice::own},
+                                                                          {"host", NetworkChoice::host},
+                                                                          {"none", NetworkChoice::none}})},
+                     {"allow_host_loopback", ports(settings.allow_host_loopback)},
+                     {"cpus", cpus(settings.limits.cpus)},
+                     {"memory", memory(settings.limits.memory_bytes)},
+                     {"pids", pids(settings.limits.processes)},
+                     {"no_new_privileges", flag(settings.no_new_privileges)}});
+  };
+  const auto services = [&](const ci::Value& value) {
+    return read_map(value, "services",
+                    {{"wait_seconds", number(settings.service_wait_seconds, 0, 3600)}, {"on_host_network", flag(settings.services_on_host_network)}});
+  };
   const auto transfer = [&](const ci::Value& value) {
     return read_map(value, "transfer",
                     {{"parallel_blobs", number(settings.registries.parallel_blobs, 1, 32)}, {"attempts", number(settings.registries.attempts, 1, 20)}});
@@ -139,6 +219,7 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
                            {"enforce", one_of<Enforce>(settings.enforce, {{"strict", Enforce::strict}, {"observe", Enforce::observe}, {"off", Enforce::off}})},
                            {"on_stop", one_of<OnStop>(settings.on_stop, {{"job", OnStop::job}, {"command", OnStop::command}})},
                            {"sandbox", sandbox},
+                           {"services", services},
                            {"transfer", transfer},
                            {"registries", [&](const ci::Value& value) { return read_registries(value, settings.registries); }},
                            {"brokered", [&](const ci::Value& value) { return read_brokered(value, settings.brokered); }},

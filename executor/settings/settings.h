@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "pipeline/registry/registry.h"
+#include "pipeline/sandbox/network.h"
+#include "pipeline/sandbox/sandbox.h"
 
 namespace scangate {
 
@@ -30,6 +32,12 @@ struct Settings {
   Enforce enforce = Enforce::strict;
   OnStop on_stop = OnStop::job;
   std::string runtime = "auto";                 // see SandboxSettings
+  NetworkChoice network = NetworkChoice::automatic;  // of jobs
+  std::vector<std::uint16_t> allow_host_loopback;    // ports of the host's 127.0.0.1 that jobs may use, see NetworkSettings
+  SandboxLimits limits;                              // of each script, service and RUN step
+  bool no_new_privileges = false;                    // of scripts and services: setuid programs lose their meaning
+  int service_wait_seconds = 30;                     // for a service's ports to open; 0: scripts start at once
+  bool services_on_host_network = false;             // services also where jobs have no network of their own
   RegistrySettings registries;
   // Images (reference patterns, "docker:*") that are not pulled: the host's read-only tool root plus the shim takes their place.
   std::vector<std::string> tool_images;

@@ -42,6 +42,7 @@ struct BuildHost {
   std::shared_ptr<Store> store;
   Snapshots* snapshots = nullptr;
   Sandbox* sandbox = nullptr;
+  const JobNetwork* network = nullptr;  // of RUN steps; absent: the host's
   Registry* registry = nullptr;  // for base images
   std::vector<std::string>
       run_environment;  // proxies for RUN, from the host's settings; not part of keys nor of the image

@@ -11,6 +11,7 @@
 #include "pipeline/build/ca_bundle.h"
 #include "pipeline/build/extra_certificates.h"
 #include "pipeline/build/source_tree.h"
+#include "pipeline/sandbox/network.h"
 #include "scan/inventory/inventory.h"
 
 namespace scangate::build {
@@ -58,6 +59,11 @@ Result<void> make_directory_in(const std::filesystem::path& root, SourceTree& tr
   return {};
 }
 
+std::string resolv_conf(const BuildHost& host) {
+  if (host.network != nullptr && host.network->resolv_conf()) return *host.network->resolv_conf();
+  return host_text("/etc/resolv.conf", "");
+}
+
 }  // namespace
 
 Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const StageState& state,
@@ -81,6 +87,7 @@ Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const Sta
   spec.gid = user.owner.gid;
   spec.groups = user.groups;
   spec.network = step.network;
+  if (step.network == Network::host) spec.join = host.network;
   for (const std::string& each : step.host_environment) {
     const std::string name = each.substr(0, each.find('='));
     if (!environment_value(spec.environment, name)) spec.environment.push_back(each);
@@ -95,7 +102,7 @@ Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const Sta
   SCANGATE_CHECK(lend_file(workspace, spec, files.path(), "/etc/hosts",
                            online ? host_text("/etc/hosts", kPlainHosts) : std::string(kPlainHosts), 0644));
   SCANGATE_CHECK(lend_file(workspace, spec, files.path(), "/etc/resolv.conf",
-                           online ? host_text("/etc/resolv.conf", "") : std::string(), 0644));
+                           online ? resolv_conf(host) : std::string(), 0644));
   if (step.script)
     SCANGATE_CHECK(lend_file(workspace, spec, files.path(), std::string(kScriptPath), *step.script, 0755));
   SCANGATE_TRY(auto extra, ExtraCertificates::lend(workspace.root(), workspace.upper(), host.ca_bundle));

@@ -28,6 +28,31 @@ registries:
   EXPECT_FALSE(settings->tool_images.empty());
 }
 
+TEST(Settings, NetworkAndLimitsOfSandboxes) {
+  const auto settings = parse(R"(
+sandbox: {network: private, allow_host_loopback: [5000, 8080], cpus: 1.5, memory: 2g, pids: 512, no_new_privileges: true}
+services: {wait_seconds: 5, on_host_network: true}
+)");
+  ASSERT_TRUE(settings) << settings.error().text();
+  EXPECT_EQ(settings->network, NetworkChoice::own);
+  EXPECT_EQ(settings->allow_host_loopback, (std::vector<std::uint16_t>{5000, 8080}));
+  EXPECT_EQ(settings->limits.cpus, 1.5);
+  EXPECT_EQ(settings->limits.memory_bytes, 2ULL << 30U);
+  EXPECT_EQ(settings->limits.processes, 512U);
+  EXPECT_TRUE(settings->no_new_privileges);
+  EXPECT_EQ(settings->service_wait_seconds, 5);
+  EXPECT_TRUE(settings->services_on_host_network);
+}
+
+TEST(Settings, MemoryIsReadAsDockerDoes) {
+  const std::pair<const char*, std::uint64_t> rows[] = {{"8388608", 8U << 20U}, {"512m", 512U << 20U}, {"512MB", 512U << 20U}, {"512MiB", 512U << 20U}, {"1G", 1U << 30U}, {"1t", 1ULL << 40U}};
+  for (const auto& [text, bytes] : rows) {
+    const auto settings = parse(fmt::format("sandbox: {{memory: {}}}", text));
+    ASSERT_TRUE(settings) << settings.error().text();
+    EXPECT_EQ(settings->limits.memory_bytes, bytes) << text;
+  }
+}
+
 TEST(Settings, FaultsNameThePlaceAndTheNearestKey) {
   const std::pair<const char*, const char*> rows[] = {
       {"stroe: /x\n", "config.yaml:1:1: unknown key 'stroe' in the configuration (did you mean 'store'?)"},
@@ -35,6 +60,12 @@ TEST(Settings, FaultsNameThePlaceAndTheNearestKey) {
       {"enforce: never\n", "config.yaml:1:10: 'never' is not one of observe, off, strict"},
       {"registries:\n  a:\n    miror: [b]\n", "config.yaml:3:5: unknown key 'miror' in registries 'a' (did you mean 'mirrors'?)"},
       {"transfer: {attempts: 99}\n", "config.yaml:1:22: expected a number from 1 to 20, found '99'"},
+      {"sandbox: {network: bridge}\n", "config.yaml:1:20: 'bridge' is not one of auto, host, none, private"},
+      {"sandbox: {memory: 1k}\n", "config.yaml:1:19: expected an amount of memory of at least 6m such as 4g, found '1k'"},
+      {"sandbox: {memory: 99999999999t}\n", "config.yaml:1:19: expected an amount of memory of at least 6m such as 4g, found '99999999999t'"},
+      {"sandbox: {cpus: nan}\n", "config.yaml:1:17: expected a number of processors such as 1.5, found 'nan'"},
+      {"sandbox: {pids: 1}\n", "config.yaml:1:17: expected a number of processes from 16 to 4194304, found '1'"},
+      {"sandbox: {allow_host_loopback: [70000]}\n", "config.yaml:1:33: expected a port from 1 to 65535, found '70000'"},
       {"- a\n", "config.yaml:1:1: the configuration must be a map, found a list"},
   };
   for (const auto& [yaml, message] : rows) {
