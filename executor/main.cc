@@ -64,6 +64,9 @@ int run(int argc, char** argv) {
   scangate::cli::add_plan(app, context);
   scangate::cli::add_run(app, context);
   scangate::cli::add_executor(app, context);
+  scangate::cli::add_register(app, context);
+  scangate::cli::add_doctor(app, context);
+  scangate::cli::add_completion(app, context);
   scangate::cli::add_debug(app, context);
   try {
     app.parse(argc, argv);

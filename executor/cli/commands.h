@@ -17,6 +17,9 @@ void add_db(CLI::App& app, Context& context);
 void add_plan(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_executor(CLI::App& app, Context& context);
+void add_register(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
 void add_debug(CLI::App& app, Context& context);
 
 }  // namespace scangate::cli

@@ -1,0 +1,18 @@
+# Runs at install time. Below /usr the configuration belongs to /etc, where the program looks and where dpkg guards it; with another prefix it is
+# documentation only, since nothing reads it there. A file that an administrator has already is never overwritten.
+if(CMAKE_INSTALL_PREFIX MATCHES "/usr/?$")
+  get_filename_component(root "${CMAKE_INSTALL_PREFIX}" DIRECTORY)
+  if(root STREQUAL "/")
+    set(root "")
+  endif()
+  set(folder "${root}/etc/scangate")
+else()
+  set(folder "${CMAKE_INSTALL_PREFIX}/share/doc/scangate/etc")
+endif()
+foreach(name config.yaml policy.yaml)
+  if(EXISTS "$ENV{DESTDIR}${folder}/${name}")
+    message(STATUS "Kept: $ENV{DESTDIR}${folder}/${name}")
+  else()
+    file(INSTALL "${CMAKE_CURRENT_LIST_DIR}/etc/${name}" DESTINATION "${folder}" PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+  endif()
+endforeach()
