@@ -29,7 +29,7 @@ struct RegisterOptions {
 
 Result<fs::path> runner_config_path(const Context& context, const std::string& asked) {
   if (!asked.empty()) return fs::absolute(asked);
-  const auto path = default_runner_config(geteuid() == 0, context.environment);
+  const auto path = default_runner_config(geteuid() == 0, environment_value(context.environment, "HOME"));
   if (!path)
     return fail(Error(Fault::user, "no config.toml: there is no home folder").remedy("add --config-toml FILE"));
   return *path;

@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "executor/host/toml.h"
-#include "executor/settings/settings.h"
 
 namespace scangate {
 namespace {
@@ -319,9 +318,8 @@ Result<std::vector<ConfiguredRunner>> configured_runners(std::string_view config
   return out;
 }
 
-std::optional<std::filesystem::path> default_runner_config(bool as_root, const std::vector<std::string>& environment) {
+std::optional<std::filesystem::path> default_runner_config(bool as_root, const std::optional<std::string>& home) {
   if (as_root) return "/etc/gitlab-runner/config.toml";
-  const auto home = environment_value(environment, "HOME");
   if (!home) return std::nullopt;
   return std::filesystem::path(*home) / ".gitlab-runner/config.toml";
 }

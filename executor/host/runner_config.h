@@ -55,6 +55,6 @@ Result<std::vector<ConfiguredRunner>> configured_runners(std::string_view config
 
 // Where gitlab-runner looks: /etc/gitlab-runner/config.toml as root, else ~/.gitlab-runner/config.toml. nullopt without
 // a home.
-std::optional<std::filesystem::path> default_runner_config(bool as_root, const std::vector<std::string>& environment);
+std::optional<std::filesystem::path> default_runner_config(bool as_root, const std::optional<std::string>& home);
 
 }  // namespace scangate

@@ -237,9 +237,9 @@ TEST(ConfiguredRunners, TellWhichCallScangate) {
 }
 
 TEST(DefaultRunnerConfig, IsWhereGitlabRunnerLooks) {
-  EXPECT_EQ(default_runner_config(true, {"HOME=/root"}), "/etc/gitlab-runner/config.toml");
-  EXPECT_EQ(default_runner_config(false, {"HOME=/home/ci"}), "/home/ci/.gitlab-runner/config.toml");
-  EXPECT_EQ(default_runner_config(false, {}), std::nullopt);
+  EXPECT_EQ(default_runner_config(true, "/root"), "/etc/gitlab-runner/config.toml");
+  EXPECT_EQ(default_runner_config(false, "/home/ci"), "/home/ci/.gitlab-runner/config.toml");
+  EXPECT_EQ(default_runner_config(false, std::nullopt), std::nullopt);
 }
 
 }  // namespace
