@@ -32,7 +32,7 @@ std::string reveal_multipart(std::string_view body, std::string_view boundary, c
     const std::size_t head_end = body.find("\r\n\r\n", part);
     if (next == std::string_view::npos || head_end == std::string_view::npos) break;
     const std::string head = to_lower(body.substr(part, head_end - part));
-    if (head_end < next && head.find("form-data; name=\"token\"") != std::string::npos)
+    if (head_end + 4 <= next && head.find("form-data; name=\"token\"") != std::string::npos)
       return reveal_stretch(body, head_end + 4, next, broker, host);
     part = next + 2;
   }
