@@ -130,7 +130,7 @@ std::string zsh_script(const CompletionCommand& root) {
   const auto places = places_of(root);
   std::string out =
       fmt::format("#compdef {0}\n# zsh completion for {0}; made by '{0} completion zsh'\n_{0}() {{\n", root.name);
-  out += fmt::format("  local prev=${{words[CURRENT-1]}} at={} word i\n  local -a commands options\n", root.name);
+  out += fmt::format("  local prev=${{words[CURRENT-1]}} at={} word i\n  local -a below flags\n", root.name);
   out += walk(places, root, "words", 2, "CURRENT");
   out += "  case \"$at:$prev\" in\n";
   for (const auto& place : places)
@@ -154,12 +154,12 @@ std::string zsh_script(const CompletionCommand& root) {
     for (const CompletionOption* option : options_at(place, root))
       for (const auto& flag : option->flags)
         options.push_back(described(flag, option->help));
-    out += fmt::format("    {})\n      commands=({})\n      options=({})\n{}      ;;\n", in_single_quotes(place.path),
+    out += fmt::format("    {})\n      below=({})\n      flags=({})\n{}      ;;\n", in_single_quotes(place.path),
                        fmt::join(commands, " "), fmt::join(options, " "),
                        place.command->takes_files ? "      [[ ${words[CURRENT]} == -* ]] || _files\n" : "");
   }
   out +=
-      "  esac\n  (( ${#commands} )) && _describe command commands\n  [[ ${words[CURRENT]} == -* ]] && _describe -o "
+      "  esac\n  (( ${#below} )) && _describe command below\n  [[ ${words[CURRENT]} == -* ]] && _describe -o "
       "option options\n}\n";
   return out + fmt::format("_{} \"$@\"\n", root.name);
 }

@@ -71,7 +71,7 @@ TEST(BashCompletion, OffersWhatMayFollow) {
 TEST(ZshCompletion, DescribesCommandsAndOptions) {
   const std::string script = *completion_script("zsh", app());
   EXPECT_TRUE(script.starts_with("#compdef app\n"));
-  EXPECT_NE(script.find("commands=('build:make: an image' 'db:data')"), std::string::npos);
+  EXPECT_NE(script.find("below=('build:make: an image' 'db:data')"), std::string::npos);
   EXPECT_NE(script.find("'--store:the user'\\''s store'"), std::string::npos);
   EXPECT_NE(script.find("compadd -- auto plain"), std::string::npos);
 }
