@@ -157,15 +157,12 @@ void check_cgroups(const HostFacts& facts, Checks& checks) {
 }
 
 void check_network(const HostFacts& facts, Checks& checks) {
-  const bool pasta = facts.programs.contains("pasta");
-  const bool slirp = facts.programs.contains("slirp4netns");
-  if (!pasta && !slirp)
-    checks.warning("network", "neither pasta nor slirp4netns is on PATH: no private network for jobs",
-                   "apt install passt");
-  else if (!facts.tun_device)
-    checks.warning("network", "/dev/net/tun is missing: no private network for jobs", "modprobe tun");
+  if (!facts.network.works)
+    checks.problem("network", facts.network.text, "");
+  else if (!facts.network_own && facts.network_choice == NetworkChoice::automatic)
+    checks.warning("network", "jobs share the host's: " + facts.network.text, "apt install passt");
   else
-    checks.ok("network", fmt::format("{} for private networks", pasta ? "pasta" : "slirp4netns"));
+    checks.ok("network", facts.network.text);
 }
 
 void check_store(const HostFacts& facts, Checks& checks) {

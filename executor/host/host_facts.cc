@@ -18,6 +18,7 @@
 #include "pipeline/image/snapshot.h"
 #include "pipeline/image/store.h"
 #include "pipeline/registry/endpoint.h"
+#include "pipeline/sandbox/network.h"
 #include "pipeline/sandbox/sandbox.h"
 #include "scan/advisory/advisory.h"
 #include "scan/policy/policy.h"
@@ -153,7 +154,7 @@ void try_store(HostFacts& facts, const FactsRequest& request, ProcessRunner& run
   auto store = store_to_try(request.settings.store, temporary);
   if (!store) {
     facts.store_writable = {false, store.error().text()};
-    facts.overlay = facts.sandbox = {false, "not tried: the store cannot be written"};
+    facts.overlay = facts.sandbox = facts.network = {false, "not tried: the store cannot be written"};
     return;
   }
   struct statvfs space{};
@@ -161,12 +162,12 @@ void try_store(HostFacts& facts, const FactsRequest& request, ProcessRunner& run
     facts.store_free_bytes = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
   if (auto work = (*store)->make_work_folder("doctor-"); !work) {
     facts.store_writable = {false, work.error().text()};
-    facts.overlay = facts.sandbox = {false, "not tried: the store cannot be written"};
+    facts.overlay = facts.sandbox = facts.network = {false, "not tried: the store cannot be written"};
     return;
   } else {
     facts.store_writable = {true, temporary ? "not made yet" : ""};
     if (!facts.namespaces.works) {
-      facts.overlay = facts.sandbox = {false, "not tried: no namespaces"};
+      facts.overlay = facts.sandbox = facts.network = {false, "not tried: no namespaces"};
       return;
     }
     const auto snapshots = Snapshots::probe(*store);
@@ -175,6 +176,12 @@ void try_store(HostFacts& facts, const FactsRequest& request, ProcessRunner& run
     const auto sandbox =
         probe_sandbox({.runtime = request.settings.runtime, .state_folder = work->path() / "sandbox"}, runner);
     facts.sandbox = sandbox ? Trial{true, (*sandbox)->description()} : Trial{false, sandbox.error().text()};
+    const auto network = JobNetwork::make({.choice = request.settings.network,
+                                           .host_loopback_ports = request.settings.allow_host_loopback,
+                                           .state_folder = work->path() / "sandbox"},
+                                          runner);
+    facts.network = network ? Trial{true, (*network)->description()} : Trial{false, network.error().text()};
+    facts.network_own = network && !(*network)->is_host();
   }
 }
 
@@ -262,7 +269,7 @@ HostFacts read_host(const FactsRequest& request) {
   // sbin too: newer systems' users have it, and so do services.
   const std::string path = environment_value(request.environment, "PATH")
                                .value_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  for (const std::string name : {"newuidmap", "newgidmap", "pasta", "slirp4netns", "git", "git-lfs", "gitlab-runner"})
+  for (const std::string name : {"newuidmap", "newgidmap", "git", "git-lfs", "gitlab-runner"})
     if (const auto found = find_program(name, path)) facts.programs[name] = *found;
   utsname kernel{};
   if (uname(&kernel) == 0) facts.kernel_release = static_cast<const char*>(kernel.release);
@@ -271,13 +278,13 @@ HostFacts read_host(const FactsRequest& request) {
   facts.apparmor_restricts_namespaces = kernel_switch("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
   std::error_code ignored;
   facts.seccomp_filter = fs::exists("/proc/sys/kernel/seccomp/actions_avail", ignored);
-  facts.tun_device = fs::exists("/dev/net/tun", ignored);
   facts.certificates = fs::exists("/etc/ssl/certs/ca-certificates.crt", ignored);
   read_cgroups(facts);
   facts.subordinate_uids = subordinate_count("/etc/subuid", facts.user);
   facts.subordinate_gids = subordinate_count("/etc/subgid", facts.user);
   facts.config_file = request.config_file;
   facts.enforce = request.settings.enforce;
+  facts.network_choice = request.settings.network;
   facts.policy = try_policy(request.settings);
   facts.store = request.settings.store.string();
   facts.shim = request.settings.shim.string();

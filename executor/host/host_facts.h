@@ -44,7 +44,6 @@ struct HostFacts {
   std::optional<bool> unprivileged_namespaces;        // kernel.unprivileged_userns_clone, Debian's and Arch's
   std::optional<bool> apparmor_restricts_namespaces;  // kernel.apparmor_restrict_unprivileged_userns, Ubuntu's
   bool seccomp_filter = false;
-  bool tun_device = false;
   enum class Cgroups { none, v1, hybrid, v2 } cgroups = Cgroups::none;
   bool cgroup_writable = false;                 // our own one, in v2
   std::vector<std::string> cgroup_controllers;  // delegated to it
@@ -54,6 +53,9 @@ struct HostFacts {
   Trial namespaces;
   Trial overlay;
   Trial sandbox;
+  NetworkChoice network_choice = NetworkChoice::automatic;
+  Trial network;             // of jobs; text: how they get it
+  bool network_own = false;  // a namespace of its own
   // Files.
   std::string config_file;  // empty: built-in settings
   Enforce enforce = Enforce::strict;

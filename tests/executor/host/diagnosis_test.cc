@@ -14,14 +14,15 @@ HostFacts healthy() {
   facts.as_root = true;
   facts.user = "root";
   facts.program = "/usr/bin/scangate";
-  facts.programs = {{"newuidmap", "/usr/bin/newuidmap"}, {"newgidmap", "/usr/bin/newgidmap"},
-                    {"pasta", "/usr/bin/pasta"},         {"git", "/usr/bin/git"},
-                    {"git-lfs", "/usr/bin/git-lfs"},     {"gitlab-runner", "/usr/bin/gitlab-runner"}};
+  facts.programs = {{"newuidmap", "/usr/bin/newuidmap"},
+                    {"newgidmap", "/usr/bin/newgidmap"},
+                    {"git", "/usr/bin/git"},
+                    {"git-lfs", "/usr/bin/git-lfs"},
+                    {"gitlab-runner", "/usr/bin/gitlab-runner"}};
   facts.kernel_release = "6.1.0-28-amd64";
   facts.max_user_namespaces = 63'000;
   facts.unprivileged_namespaces = true;
   facts.seccomp_filter = true;
-  facts.tun_device = true;
   facts.cgroups = HostFacts::Cgroups::v2;
   facts.cgroup_writable = true;
   facts.cgroup_controllers = {"cpu", "io", "memory", "pids"};
@@ -29,6 +30,8 @@ HostFacts healthy() {
   facts.namespaces = {true, "root"};
   facts.overlay = {true, "overlay"};
   facts.sandbox = {true, "crun 1.8.1 as root"};
+  facts.network = {true, "own, through pasta"};
+  facts.network_own = true;
   facts.config_file = "/etc/scangate/config.yaml";
   facts.policy = {true, "built in"};
   facts.store = "/var/lib/scangate";
@@ -65,7 +68,7 @@ TEST(Diagnosis, AHealthyHostIsAllGreen) {
             "ok       sandbox        crun 1.8.1 as root\n"
             "ok       seccomp        filters are available\n"
             "ok       cgroups        version 2, writable\n"
-            "ok       network        pasta for private networks\n"
+            "ok       network        own, through pasta\n"
             "ok       config         /etc/scangate/config.yaml\n"
             "ok       enforce        strict: what the policy stops stays here\n"
             "ok       policy         built in\n"
@@ -142,11 +145,12 @@ TEST(Diagnosis, EachFaultIsOneLineWithItsRemedy) {
       {[](HostFacts& f) { f.cgroup_controllers = {"pids"}; },
        "warning  cgroups        limits of jobs cannot be set: of cpu, memory and pids only 'pids' is delegated "
        "(Delegate=yes in the runner's systemd unit)"},
-      {[](HostFacts& f) { f.programs.erase("pasta"); },
-       "warning  network        neither pasta nor slirp4netns is on PATH: no private network for jobs (apt install "
-       "passt)"},
-      {[](HostFacts& f) { f.tun_device = false; },
-       "warning  network        /dev/net/tun is missing: no private network for jobs (modprobe tun)"},
+      {[](HostFacts& f) { f.network_own = false, f.network.text = "host (pasta: not installed)"; },
+       "warning  network        jobs share the host's: host (pasta: not installed) (apt install passt)"},
+      {[](HostFacts& f) { f.network_own = false, f.network.text = "host", f.network_choice = NetworkChoice::host; },
+       "ok       network        host"},
+      {[](HostFacts& f) { f.network = {false, "no network of its own: pasta: not installed"}; },
+       "problem  network        no network of its own: pasta: not installed"},
       {[](HostFacts& f) { f.enforce = Enforce::observe; },
        "warning  enforce        observe: images are scanned, none is stopped (set 'enforce: strict')"},
       {[](HostFacts& f) { f.enforce = Enforce::off; },
