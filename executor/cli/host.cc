@@ -109,7 +109,7 @@ Result<ExitCode> doctor(Context& context, const DoctorOptions& options) {
   HostFacts facts = read_host(request);
   const auto privilege = enter_host_namespaces();
   facts.namespaces =
-      privilege ? Trial{true, std::string(privilege_name(*privilege))} : Trial{false, privilege.error().text()};
+      privilege ? Trial{true, std::string(privilege_name(*privilege))} : Trial{false, privilege.error().cause()};
   const auto transport = make_curl_transport(context.environment);
   try_host(facts, request, context.runner, *transport, context.cancel);
   const Diagnosis diagnosis = diagnose(facts);

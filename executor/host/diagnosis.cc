@@ -110,10 +110,7 @@ void check_sandbox(const HostFacts& facts, Checks& checks) {
   if (facts.overlay.works)
     checks.ok("overlay", facts.overlay.text);
   else
-    checks.problem("overlay", facts.overlay.text,
-                   facts.namespaces.works
-                       ? "the store must lie on a file system that can carry overlayfs (ext4, xfs, btrfs, tmpfs)"
-                       : "");
+    checks.problem("overlay", facts.overlay.text, "");
   if (facts.sandbox.works)
     checks.ok("sandbox", facts.sandbox.text);
   else
@@ -160,7 +157,10 @@ void check_network(const HostFacts& facts, Checks& checks) {
   if (!facts.network.works)
     checks.problem("network", facts.network.text, "");
   else if (!facts.network_own && facts.network_choice == NetworkChoice::automatic)
-    checks.warning("network", "jobs share the host's: " + facts.network.text, "apt install passt");
+    checks.warning("network", "jobs share the host's: " + facts.network.text,
+                   facts.programs.contains("pasta") || facts.programs.contains("slirp4netns")
+                       ? "modprobe tun, and let the runner's user open /dev/net/tun"
+                       : "apt install passt");
   else
     checks.ok("network", facts.network.text);
 }

@@ -269,7 +269,7 @@ HostFacts read_host(const FactsRequest& request) {
   // sbin too: newer systems' users have it, and so do services.
   const std::string path = environment_value(request.environment, "PATH")
                                .value_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  for (const std::string name : {"newuidmap", "newgidmap", "git", "git-lfs", "gitlab-runner"})
+  for (const std::string name : {"newuidmap", "newgidmap", "pasta", "slirp4netns", "git", "git-lfs", "gitlab-runner"})
     if (const auto found = find_program(name, path)) facts.programs[name] = *found;
   utsname kernel{};
   if (uname(&kernel) == 0) facts.kernel_release = static_cast<const char*>(kernel.release);

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from support import SCANGATE, SOURCE, Case, main, need, rootfs_tar
+from support import SCANGATE, Case, main, need, rootfs_tar
 
 BUILD = SCANGATE.resolve().parent.parent
 
@@ -26,7 +26,12 @@ for folder in proc sys dev; do mount --rbind "/$folder" "$view/root/$folder"; do
 mkdir -p "$view/root/var/lib/scangate" "$view/root/work"
 mount -t tmpfs tmpfs "$view/root/var/lib/scangate"
 mount --bind "$view/work" "$view/root/work"
-chroot "$view/root" /bin/sh -euc "$1"
+# Not chroot, in which the kernel lets nobody make user namespaces.
+mkdir -p "$view/root/mnt/machine"
+cd "$view/root"
+pivot_root . mnt/machine
+umount -l /mnt/machine
+exec /bin/sh -euc "$1"
 """
 
 INSTALL = "dpkg --no-triggers -i /work/scangate.deb >/work/dpkg.log 2>&1 || { cat /work/dpkg.log; exit 90; }\n"
@@ -131,6 +136,34 @@ class Package(Case):
         self.assertIn("22/tcp", (work / "scan").read_text())
         self.assertFalse(os.path.exists("/etc/scangate/config.yaml") and not os.path.exists("/usr/bin/scangate"), "the machine itself was changed")
         self.assertEqual(self.left_over(), [])
+
+    def test_installed_it_serves_a_plain_user(self):
+        need("newuidmap", "useradd")
+        work = self.folder / "view/work"
+        (work / "context").mkdir(parents=True)
+        rootfs_tar(work / "rootfs.tar")
+        (work / "context/Dockerfile").write_text("FROM base:1\nRUN touch /theirs && chown 1000:1000 /theirs\n")
+        (work / "as-ci").write_text("""set -eu
+            scangate register --token glrt-one --url https://gitlab.example --name gate
+            scangate -q db import /usr/share/doc/scangate/examples/advisories
+            scangate doctor --format json >/tmp/doctor.json
+            scangate -q image import base:1 /work/rootfs.tar
+            scangate -q build -t app:1 /work/context
+            scangate -q scan app:1
+        """)
+        self.installed("""
+            useradd --create-home --shell /bin/bash ci-of-test
+            mount -t tmpfs -o mode=0755 tmpfs /home/ci-of-test
+            chown ci-of-test: /home/ci-of-test
+            su - ci-of-test -c 'sh /work/as-ci' >/work/log 2>&1 || { cat /work/log /tmp/doctor.json; exit 92; }
+            cp /tmp/doctor.json /work
+        """)
+        report = json.loads((work / "doctor.json").read_text())
+        checks = {check["subject"]: check["text"] for check in report["checks"]}
+        self.assertNotEqual(report["result"], "problem", report)
+        self.assertEqual(checks["namespaces"], "rootless with subordinate ids")
+        self.assertEqual(checks["overlay"], "overlay-rootless")
+        self.assertEqual(checks["runner config"], "/home/ci-of-test/.gitlab-runner/config.toml:4: runner 'gate'")
 
     def test_an_upgrade_keeps_the_configuration_and_a_purge_removes_it(self):
         self.installed("""

@@ -128,8 +128,7 @@ TEST(Diagnosis, EachFaultIsOneLineWithItsRemedy) {
        "warning  ids            ci has 1000 subordinate ids, images may use 65536 (make the ranges of /etc/subuid and "
        "/etc/subgid larger)"},
       {[](HostFacts& f) { f.overlay = {false, "overlayfs cannot be mounted"}; },
-       "problem  overlay        overlayfs cannot be mounted (the store must lie on a file system that can carry "
-       "overlayfs (ext4, xfs, btrfs, tmpfs))"},
+       "problem  overlay        overlayfs cannot be mounted"},
       {[](HostFacts& f) { f.sandbox = {false, "no sandbox runtime works here (install crun)\n  while probing"}; },
        "problem  sandbox        no sandbox runtime works here (install crun)"},
       {[](HostFacts& f) { f.seccomp_filter = false; },
@@ -147,6 +146,11 @@ TEST(Diagnosis, EachFaultIsOneLineWithItsRemedy) {
        "(Delegate=yes in the runner's systemd unit)"},
       {[](HostFacts& f) { f.network_own = false, f.network.text = "host (pasta: not installed)"; },
        "warning  network        jobs share the host's: host (pasta: not installed) (apt install passt)"},
+      {[](HostFacts& f) {
+         f.network_own = false, f.programs["pasta"] = "/usr/bin/pasta", f.network.text = "host (pasta: no tun)";
+       },
+       "warning  network        jobs share the host's: host (pasta: no tun) (modprobe tun, and let the runner's user "
+       "open /dev/net/tun)"},
       {[](HostFacts& f) { f.network_own = false, f.network.text = "host", f.network_choice = NetworkChoice::host; },
        "ok       network        host"},
       {[](HostFacts& f) { f.network = {false, "no network of its own: pasta: not installed"}; },
