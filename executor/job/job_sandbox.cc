@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -10,8 +11,6 @@
 #include "base/text.h"
 #include "executor/job/tool_root.h"
 #include "executor/wire/wire.h"
-#include "pipeline/build/accounts.h"
-#include "pipeline/image/transfer.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
@@ -24,15 +23,6 @@ const char* const kShell =
     "for s in /usr/local/bin/bash /usr/bin/bash /bin/bash /usr/local/bin/sh /usr/bin/sh /bin/sh /busybox/sh; do "
     "[ -x \"$s\" ] && exec \"$s\"; done; echo 'this image has no shell' >&2; exit 127";
 
-void set_variable(std::vector<std::string>& environment, std::string_view name, std::string value) {
-  for (auto& entry : environment)
-    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
-      entry = std::string(name) + "=" + std::move(value);
-      return;
-    }
-  environment.push_back(std::string(name) + "=" + std::move(value));
-}
-
 std::vector<std::string> complete_environment(std::vector<std::string> base, const JobScript& script) {
   std::string path = environment_value(base, "PATH").value_or(std::string(kDefaultPath));
   if (script.gate_folder) path = std::string(wire::kCommands) + ":" + path;
@@ -40,20 +30,10 @@ std::vector<std::string> complete_environment(std::vector<std::string> base, con
   if (!environment_value(base, "HOME")) set_variable(base, "HOME", "/root");
   for (const auto& entry : script.environment) {
     const std::size_t equals = entry.find('=');
-    if (equals != std::string::npos) set_variable(base, std::string_view(entry).substr(0, equals), entry.substr(equals + 1));
+    if (equals != std::string::npos)
+      set_variable(base, std::string_view(entry).substr(0, equals), entry.substr(equals + 1));
   }
   return base;
-}
-
-// Name resolution, for the time of the run only.
-std::vector<SandboxMount> name_mounts(const NameFiles& names) {
-  std::vector<SandboxMount> out;
-  for (const auto& [own, target] : {std::pair{names.resolv_conf, "/etc/resolv.conf"}, std::pair{names.hosts, "/etc/hosts"}}) {
-    std::error_code error;
-    const fs::path real = own ? *own : fs::canonical(target, error);
-    if (!error) out.push_back({.source = real, .target = target});
-  }
-  return out;
 }
 
 std::vector<SandboxMount> job_mounts(const JobScript& script) {
@@ -75,21 +55,20 @@ SandboxSpec spec_of(const Engine& engine, const JobScript& script) {
   return spec;
 }
 
-// The image's USER by the image's own accounts.
-Result<void> set_user(const fs::path& root, const std::string& user, SandboxSpec& spec) {
-  SCANGATE_TRY(const UniqueFd folder, open_file(root, O_PATH | O_DIRECTORY));
-  const auto text_of = [&](const char* file) -> Result<std::string> {
-    auto fd = open_in_root(folder.get(), file, O_RDONLY);
-    if (!fd) return std::string();  // an image without accounts
-    return read_fd(fd->get(), build::kMaxAccountsBytes, file);
+// The runner's own scripts made the folders as root.
+Result<void> give_tree(const fs::path& folder, uid_t uid, gid_t gid, const Cancel& cancel) {
+  const auto give = [&](const fs::path& path) -> Result<void> {
+    if (lchown(path.c_str(), uid, gid) != 0)
+      return fail(host_error("cannot give " + path.string() + " to the job's user", errno));
+    return {};
   };
-  build::Accounts accounts;
-  SCANGATE_TRY(accounts.passwd, text_of("/etc/passwd"));
-  SCANGATE_TRY(accounts.group, text_of("/etc/group"));
-  SCANGATE_TRY(const build::RunUser found, build::parse_run_user(user, accounts));
-  spec.uid = found.owner.uid;
-  spec.gid = found.owner.gid;
-  spec.groups = found.groups;
+  SCANGATE_CHECK(give(folder));
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (cancel.cancelled()) return fail(cancelled_error());
+    SCANGATE_CHECK(give(it->path()));
+  }
+  if (error) return fail(host_error("cannot read " + folder.string(), error.value()));
   return {};
 }
 
@@ -113,7 +92,8 @@ Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim, std:
   // A copy, not a link: the folder is mounted into sandboxes, where the host's other folders are not.
   auto program = read_file(shim, 64U << 20U);
   if (!program)
-    return fail(std::move(program).error().remedy("the shim is installed beside scangate; set 'shim:' in the configuration when it is elsewhere"));
+    return fail(std::move(program).error().remedy(
+        "the shim is installed beside scangate; set 'shim:' in the configuration when it is elsewhere"));
   SCANGATE_CHECK(write_file_atomic(bin / "scangate-shim", as_bytes(*program), 0755));
   for (const std::string_view name : names) {
     std::error_code error;
@@ -124,7 +104,8 @@ Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim, std:
   return {};
 }
 
-Result<Exit> run_in_tool_root(Engine& engine, const fs::path& folder, const JobScript& script, const Cancel& cancel, Progress& progress) {
+Result<Exit> run_in_tool_root(Engine& engine, const fs::path& folder, const JobScript& script, const Cancel& cancel,
+                              Progress& progress) {
   SCANGATE_TRY(Sandbox * sandbox, engine.sandbox(progress));
   SCANGATE_TRY(const ToolRoot tools, make_tool_root(folder));
   SandboxSpec spec = spec_of(engine, script);
@@ -144,24 +125,25 @@ Result<Exit> run_in_tool_root(Engine& engine, const fs::path& folder, const JobS
   return sandbox->run(spec, cancel, {});
 }
 
-Result<Exit> run_in_image(Engine& engine, const Digest& manifest_digest, const JobScript& script, const Cancel& cancel, Progress& progress) {
+Result<Exit> run_in_image(Engine& engine, const ContainerImage& image, const fs::path& kept_root,
+                          const JobScript& script, const Cancel& cancel, Progress& progress) {
   SCANGATE_TRY(Sandbox * sandbox, engine.sandbox(progress));
-  SCANGATE_TRY(Snapshots * snapshots, engine.snapshots());
-  SCANGATE_TRY(const auto manifest, engine.store()->manifest(manifest_digest));
-  SCANGATE_TRY(const auto config, engine.store()->config(manifest));
-  SCANGATE_TRY(Workspace workspace, snapshots->mount(config.diff_ids, cancel, progress));
+  auto mounts = job_mounts(script);
+  for (auto& mount : name_mounts(script.names))
+    mounts.push_back(std::move(mount));
   SandboxSpec spec = spec_of(engine, script);
-  spec.root = workspace.root();
-  SCANGATE_CHECK(set_user(workspace.root(), config.user, spec));
-  spec.mounts = job_mounts(script);
-  for (auto& mount : name_mounts(script.names)) spec.mounts.push_back(std::move(mount));
-  for (const auto& mount : spec.mounts) {
-    std::error_code ignored;
-    const bool folder = mount.source.empty() || fs::is_directory(mount.source, ignored);
-    SCANGATE_CHECK(workspace.add_mount_point(mount.target, folder ? Workspace::PointKind::directory : Workspace::PointKind::file));
-  }
-  for (const auto& point : sandbox_mount_points()) SCANGATE_CHECK(workspace.add_mount_point(point, Workspace::PointKind::directory));
-  spec.environment = complete_environment(config.environment, script);
+  SCANGATE_TRY(const Container container,
+               make_container(engine, image, spec.argv, std::move(mounts), kept_root, cancel, progress));
+  spec.root = container.spec.root;
+  spec.argv = container.spec.argv;
+  spec.uid = container.spec.uid;
+  spec.gid = container.spec.gid;
+  spec.groups = container.spec.groups;
+  spec.mounts = container.spec.mounts;
+  spec.environment = complete_environment(container.spec.environment, script);
+  if (spec.uid != 0)
+    for (const auto& mount : script.mounts)
+      if (!mount.read_only) SCANGATE_CHECK(give_tree(mount.source, spec.uid, spec.gid, cancel));
   return sandbox->run(spec, cancel, {});
 }
 

@@ -40,11 +40,11 @@ Result<void> copy_project(const fs::path& from, const fs::path& to, const fs::pa
   return {};
 }
 
-Result<std::optional<Digest>> job_image(Engine& engine, const ci::Job& job, const Cancel& cancel, Progress& progress) {
+Result<std::optional<ContainerImage>> job_image(Engine& engine, const ci::Job& job, const Cancel& cancel, Progress& progress) {
   if (!job.image || matches_image(job.image->name, engine.settings().tool_images)) return std::nullopt;
   SCANGATE_TRY(const Reference name, Reference::parse(job.image->name));
   SCANGATE_TRY(const auto pulled, engine.registry().pull(name, Platform::host(), PullPolicy::if_not_present, *engine.store(), cancel, progress));
-  return pulled.manifest_digest;
+  return ContainerImage{.digest = pulled.manifest_digest, .entrypoint = job.image->entrypoint, .user = job.image->user};
 }
 
 // A job's name as a folder's: "test: [a, b]" would not do.
@@ -95,9 +95,10 @@ class LocalRun {
   }
 
  private:
-  Result<JobStepResult> run_script(const ci::Job& job, const std::vector<ci::ScriptLine>& lines, const std::optional<Digest>& image, const fs::path& state,
+  Result<JobStepResult> run_script(const ci::Job& job, const std::vector<ci::ScriptLine>& lines, const std::optional<ContainerImage>& image, const fs::path& state,
                                    const fs::path& project) {
     JobStep step{.image = image,
+                 .services = {},
                  .script = {.text = job_script_text(job, lines, project.string()),
                             .script = {.directory = project.string(),
                                        .mounts = {{.source = project.parent_path(), .target = project.parent_path().string(), .read_only = false}}},

@@ -38,16 +38,6 @@ std::string expand_once(const JobResponse& job, std::string_view text) {
   return out;
 }
 
-std::string expand(const JobResponse& job, std::string text) {
-  for (int round = 0;
-       round < kMaxExpansionRounds && text.find('$') != std::string::npos && text.size() < kMaxExpandedBytes; ++round) {
-    std::string next = expand_once(job, text);
-    if (next == text) break;
-    text = std::move(next);
-  }
-  return text;
-}
-
 std::vector<std::string> strings(const nlohmann::json& list) {
   std::vector<std::string> out;
   for (const auto& item : list)
@@ -65,11 +55,11 @@ std::vector<JobVariable> variables_of(const nlohmann::json& json) {
 
 JobImage image_of(const JobResponse& job, const nlohmann::json& json) {
   const auto& docker = json_object(json_object(json, "executor_opts"), "docker");
-  return {.name = expand(job, json_string(json, "name")),
+  return {.name = job.expand(json_string(json, "name")),
           .entrypoint = strings(json_array(json, "entrypoint")),
           .pull_policy = strings(json_array(json, "pull_policy")),
-          .platform = expand(job, json_string(docker, "platform")),
-          .user = expand(job, json_string(docker, "user"))};
+          .platform = job.expand(json_string(docker, "platform")),
+          .user = job.expand(json_string(docker, "user"))};
 }
 
 // "db, db.test": the runner takes spaces and commas between several.
@@ -87,6 +77,16 @@ std::optional<std::string> JobResponse::variable(std::string_view key) const {
   for (auto it = variables.rbegin(); it != variables.rend(); ++it)
     if (it->key == key) return it->value;
   return std::nullopt;
+}
+
+std::string JobResponse::expand(std::string text) const {
+  for (int round = 0;
+       round < kMaxExpansionRounds && text.find('$') != std::string::npos && text.size() < kMaxExpandedBytes; ++round) {
+    std::string next = expand_once(*this, text);
+    if (next == text) break;
+    text = std::move(next);
+  }
+  return text;
 }
 
 Result<JobResponse> parse_job_response(std::string_view text, const std::string& place) {
@@ -111,7 +111,7 @@ Result<JobResponse> parse_job_response(std::string_view text, const std::string&
   job.variables = variables_of(json);
   for (const auto& item : json_array(json, "services")) {
     JobService service{.image = image_of(job, item),
-                       .aliases = aliases_of(expand(job, json_string(item, "alias"))),
+                       .aliases = aliases_of(job.expand(json_string(item, "alias"))),
                        .command = strings(json_array(item, "command")),
                        .variables = variables_of(item)};
     if (!service.image.name.empty()) job.services.push_back(std::move(service));
@@ -127,7 +127,8 @@ Result<JobResponse> parse_job_response(std::string_view text, const std::string&
   for (const auto& item : json_array(json, "credentials"))
     job.credentials.push_back({json_string(item, "type"), json_string(item, "url"), json_string(item, "username"),
                                json_string(item, "password")});
-  for (const auto& item : json_array(json, "dependencies")) job.dependency_tokens.push_back(json_string(item, "token"));
+  for (const auto& item : json_array(json, "dependencies"))
+    job.dependency_tokens.push_back(json_string(item, "token"));
   job.image = image_of(job, json_object(json, "image"));
   return job;
 }

@@ -75,6 +75,7 @@ struct JobResponse {
   std::int64_t timeout_seconds = 0;
 
   std::optional<std::string> variable(std::string_view key) const;  // the last one of that name
+  std::string expand(std::string text) const;                       // $NAME and ${NAME}, as far as variables go
 };
 
 // Errors: Fault::host with the file's place: the runner wrote it, so a fault in it is no user's.

@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/json/json.h"
 #include "base/text.h"
+#include "executor/runner/job_images.h"
 #include "executor/runner/job_secrets.h"
+#include "executor/services/service_names.h"
 #include "executor/session/job_step.h"
 #include "scan/report/report.h"
 
@@ -114,14 +116,6 @@ fs::path project_folder(const JobResponse& job, const fs::path& builds) {
   return builds;
 }
 
-Result<std::optional<Digest>> job_image(Engine& engine, const JobResponse& job) {
-  if (job.image.name.empty() || matches_image(job.image.name, engine.settings().tool_images)) return std::nullopt;
-  SCANGATE_TRY(const Reference name, Reference::parse(job.image.name));
-  SCANGATE_TRY(const auto digest, engine.store()->find(name));
-  if (!digest) return fail(Fault::host, fmt::format("the job's image {} is not in the store", name.familiar()));
-  return digest;
-}
-
 }  // namespace
 
 Result<RunnerCall> read_runner_call(const std::vector<std::string>& environment) {
@@ -171,41 +165,46 @@ Result<std::string> config_stage(const RunnerCall& call, const Settings& setting
 Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel,
                            Progress& progress) {
   SCANGATE_TRY(const JobResponse job, read_job(call));
-  SCANGATE_TRY(auto engine, open_engine(logins_of(job)));
+  auto logins = logins_of(job);
+  add_docker_auth_config(job, *logins, progress);
+  SCANGATE_TRY(auto engine, open_engine(std::move(logins)));
   const Settings& settings = engine->settings();
   SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
   progress.line(Level::info, "Sandbox: " + sandbox->description());
+  bool host_network = false;
   {
     SCANGATE_TRY(const auto network, engine->make_network());
     progress.line(Level::info, "Network: " + network->description());
+    host_network = network->is_host();
   }
-  for (const auto& service : job.services) {
-    if (!matches_image(service.image.name, settings.gate_services))
-      return fail(Error(Fault::user, fmt::format("service '{}' is not supported yet", service.image.name))
-                      .remedy("of services, only docker:dind is served, by the image gate"));
-    progress.line(Level::info, fmt::format("Service {}: served by the image gate", service.image.name));
+  JobImages images;
+  for (const auto& service : job.services)
+    if (matches_image(service.image.name, settings.gate_services))
+      progress.line(Level::info, fmt::format("Service {}: served by the image gate", service.image.name));
+  const auto services = served_services(job, settings);
+  if (!services.empty() && host_network && !settings.services_on_host_network)
+    return fail(
+        Error(Fault::host, fmt::format("service '{}' needs a job network of its own, which this host does not give",
+                                       services[0].image.name))
+            .remedy("install passt or slirp4netns, or set services.on_host_network"));
+  for (const auto& service : services) {
+    SCANGATE_TRY(const Digest digest, fetch_image(*engine, service.image, cancel, progress));
+    images.services.push_back(digest);
+    progress.line(Level::info, fmt::format("Service {}: as {}", service.image.name,
+                                           fmt::join(service_names(service.image.name, service.aliases), ", ")));
   }
   if (job.image.name.empty()) {
     progress.line(Level::info, "No image: the job runs with the host's tools, read-only");
-    return {};
-  }
-  if (matches_image(job.image.name, settings.tool_images)) {
+  } else if (matches_image(job.image.name, settings.tool_images)) {
     progress.line(
         Level::info,
         fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image.name));
-    return {};
+  } else {
+    SCANGATE_TRY(images.image, fetch_image(*engine, job.image, cancel, progress));
   }
-  SCANGATE_TRY(const Reference name, Reference::parse(job.image.name));
-  progress.line(Level::info, fmt::format("Pulling image {} ...", name.familiar()));
-  SCANGATE_TRY(const auto pulled,
-               engine->registry().pull(name, Platform::host(), PullPolicy::always, *engine->store(), cancel, progress));
-  SCANGATE_TRY(Snapshots * snapshots, engine->snapshots());
-  SCANGATE_TRY(const auto manifest, engine->store()->manifest(pulled.manifest_digest));
-  SCANGATE_TRY(const auto config, engine->store()->config(manifest));
-  SCANGATE_CHECK(snapshots->unpack(config.diff_ids, cancel, progress));
-  progress.line(Level::info,
-                fmt::format("Using image {} with digest {}", name.familiar(), pulled.manifest_digest.str()));
-  return {};
+  SCANGATE_TRY(const fs::path state, state_folder(call));
+  SCANGATE_CHECK(make_directories(state));
+  return write_job_images(state, images);
 }
 
 Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, const std::string& stage,
@@ -233,10 +232,15 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
     return StageResult{code == 0 ? ExitCode::done : ExitCode::failed, code};
   }
 
-  SCANGATE_TRY(auto image, job_image(*engine, job));
+  SCANGATE_TRY(const JobImages images, read_job_images(state));
+  std::optional<ContainerImage> image;
+  if (images.image)
+    image = ContainerImage{.digest = *images.image, .entrypoint = job.image.entrypoint, .user = job.image.user};
+  SCANGATE_TRY(auto services, service_orders(job, engine->settings(), images, *order.broker));
   const fs::path project = project_folder(job, folders.builds);
   JobStep step{
       .image = std::move(image),
+      .services = std::move(services),
       .script = std::move(order),
       .context = {.project_dir = project.string(), .cache_namespace = "project-" + job.project_id, .broker = nullptr}};
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));

@@ -8,12 +8,15 @@
 
 #include "base/file.h"
 #include "executor/gate/dispatch.h"
+#include "executor/services/service_names.h"
 #include "executor/wire/wire.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
 namespace {
 
+// Hosts files with block lists reach some megabytes.
+constexpr std::size_t kMaxHostsBytes = 16U << 20U;
 constexpr const char* kReportFolder = "scangate-reports";
 constexpr std::array kReportFormats = {ReportFormat::json, ReportFormat::junit, ReportFormat::gitlab,
                                        ReportFormat::codequality};
@@ -51,13 +54,23 @@ class NetworkInUse {
 };
 
 // The network for a script: its end is the network's.
-Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, ScriptStep& step, Progress& progress) {
+Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, const std::vector<ServiceOrder>& services,
+                                                 ScriptStep& step, Progress& progress) {
   SCANGATE_TRY(auto network, engine.make_network());
   progress.line(Level::debug, "network: " + network->description());
   step.script.network = network.get();
   if (network->resolv_conf()) {
     step.script.names.resolv_conf = step.state_folder / "resolv.conf";
     SCANGATE_CHECK(write_file_atomic(*step.script.names.resolv_conf, as_bytes(*network->resolv_conf())));
+  }
+  std::vector<std::string> names;
+  for (const auto& service : services)
+    for (auto& name : service_names(service.name, service.aliases))
+      names.push_back(std::move(name));
+  if (!network->is_host() || !names.empty()) {
+    step.script.names.hosts = step.state_folder / "hosts";
+    const std::string own = read_file("/etc/hosts", kMaxHostsBytes).value_or("");
+    SCANGATE_CHECK(write_file_atomic(*step.script.names.hosts, as_bytes(hosts_file(own, "runner", names))));
   }
   return network;
 }
@@ -66,7 +79,7 @@ Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, ScriptStep& ste
 
 Result<int> run_helper_step(Engine& engine, ScriptStep step, const fs::path& runner_program, const Cancel& cancel,
                             Progress& progress) {
-  SCANGATE_TRY(const auto network, join_network(engine, step, progress));
+  SCANGATE_TRY(const auto network, join_network(engine, {}, step, progress));
   SCANGATE_TRY(auto listener, network->listen_loopback());
   SCANGATE_TRY(const JobGateway gateway,
                JobGateway::open(step.broker, std::move(step.gitlab), std::move(listener), engine.transport()));
@@ -88,7 +101,7 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   ScriptStep& script = step.script;
   const fs::path gate_folder = script.state_folder / "gate";
   SCANGATE_CHECK(make_gate_folder(gate_folder, engine.settings().shim, served_programs()));
-  SCANGATE_TRY(const auto network, join_network(engine, script, progress));
+  SCANGATE_TRY(const auto network, join_network(engine, step.services, script, progress));
   const NetworkInUse in_use(engine, network.get());
   SCANGATE_TRY(auto listener, network->listen_loopback());
   SCANGATE_TRY(const JobGateway gateway,
@@ -106,8 +119,12 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
                                                 return dispatch(images, request, gone);
                                               }));
   script.script.gate_folder = gate_folder;
-  auto exit = step.image ? run_in_image(engine, *step.image, script.script, cancel, progress)
-                         : run_in_tool_root(engine, script.state_folder / "tools", script.script, cancel, progress);
+  // Declared after the network they run in.
+  SCANGATE_TRY(auto services, Services::start(engine, step.services, *network, script.script.names, cancel, progress));
+  services.wait(std::chrono::seconds(engine.settings().service_wait_seconds), cancel, progress);
+  auto exit = step.image
+                  ? run_in_image(engine, *step.image, script.state_folder / "root", script.script, cancel, progress)
+                  : run_in_tool_root(engine, script.state_folder / "tools", script.script, cancel, progress);
   server.reset();  // no command of the job runs from here on
   SCANGATE_TRY(const Exit ended, std::move(exit));
   JobStepResult result;

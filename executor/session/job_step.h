@@ -12,6 +12,7 @@
 #include "executor/forward/job_gateway.h"
 #include "executor/gate/image_commands.h"
 #include "executor/job/job_sandbox.h"
+#include "executor/services/services.h"
 #include "scan/policy/policy.h"
 #include "scan/report/report.h"
 
@@ -33,7 +34,8 @@ Result<int> run_helper_step(Engine& engine, ScriptStep step, const std::filesyst
                             const Cancel& cancel, Progress& progress);
 
 struct JobStep {
-  std::optional<Digest> image;  // in the store; absent: the host's tool root
+  std::optional<ContainerImage> image;  // absent: the host's tool root
+  std::vector<ServiceOrder> services;   // beside the script, from before it starts until it ends
   ScriptStep script;
   GateContext context;  // `broker` is the script's
 };

@@ -135,6 +135,18 @@ Result<Workspace> Snapshots::mount(const std::vector<DiffId>& diff_ids, const Ca
   return Workspace(std::move(state));
 }
 
+Result<Workspace> Snapshots::mount_kept(const std::vector<DiffId>& diff_ids, const fs::path& folder,
+                                        const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(Store::Lease lease, store_->lease());
+  SCANGATE_CHECK(unpack(diff_ids, cancel, progress));
+  SCANGATE_CHECK(make_directories(folder, 0700));
+  auto state = std::make_unique<Workspace::State>(store_, mode_, folder, std::move(lease));
+  state->diff_ids = diff_ids;
+  SCANGATE_TRY(state->lower, snapshot_folders(*store_, diff_ids));
+  SCANGATE_CHECK(state->mount_now(false));
+  return Workspace(std::move(state));
+}
+
 Result<Workspace> Snapshots::mount_read_only(const std::vector<DiffId>& diff_ids, const Cancel& cancel,
                                              Progress& progress) {
   SCANGATE_TRY(Store::Lease lease, store_->lease());

@@ -64,6 +64,11 @@ class Snapshots {
   Result<void> unpack(const std::vector<DiffId>& diff_ids, const Cancel& cancel, Progress& progress);
   // unpack(), then mount. An empty chain gives an empty root.
   Result<Workspace> mount(const std::vector<DiffId>& diff_ids, const Cancel& cancel, Progress& progress);
+  // As mount(), with the changes in `folder`, which is made when missing, is on the store's disk, is the caller's to
+  // remove, and is used by one Workspace at a time: mounted again with the same layers, they are there again. commit()
+  // on it is a bug.
+  Result<Workspace> mount_kept(const std::vector<DiffId>& diff_ids, const std::filesystem::path& folder,
+                               const Cancel& cancel, Progress& progress);
   // unpack(), then a read-only mount (COPY --from, reading /etc/passwd). commit() on it is a bug.
   Result<Workspace> mount_read_only(const std::vector<DiffId>& diff_ids, const Cancel& cancel, Progress& progress);
 

@@ -48,26 +48,33 @@ void Workspace::State::unmount_now() {
 }
 
 Result<void> Workspace::State::mount_now(bool read_only) {
-  merged = folder.path() / "root";
+  merged = folder / "root";
   SCANGATE_CHECK(make_directories(merged, 0755));
   OverlayFolders folders{.lower = lower, .upper = {}, .work = {}};
-  const fs::path none = folder.path() / "none";
+  const fs::path none = folder / "none";
   if (lower.empty() || (read_only && lower.size() == 1)) {
     // An overlay wants one lower folder, and two when there is no upper.
     SCANGATE_CHECK(make_directories(none, 0755));
     folders.lower.push_back(none);
     if (read_only && lower.empty()) {
-      SCANGATE_CHECK(make_directories(folder.path() / "none2", 0755));
-      folders.lower.push_back(folder.path() / "none2");
+      SCANGATE_CHECK(make_directories(folder / "none2", 0755));
+      folders.lower.push_back(folder / "none2");
     }
   }
   if (!read_only) {
-    upper = folder.path() / "upper";
+    upper = folder / "upper";
     folders.upper = upper;
-    folders.work = folder.path() / "work";
+    folders.work = folder / "work";
+    std::error_code ignored;
+    const bool used_before = fs::exists(upper, ignored);
+    // A volatile mount leaves a mark there that forbids the next one: overlayfs.rst, "Volatile mount". What it warns
+    // of, a crash of the machine in between, loses a running job anyway.
+    if (used_before) SCANGATE_CHECK(remove_tree(folders.work));
     SCANGATE_CHECK(make_directories(folders.upper, 0755));
     SCANGATE_CHECK(make_directories(folders.work, 0700));
-    if (lower.empty()) {
+    if (used_before) {
+      // It looks as it was left.
+    } else if (lower.empty()) {
       // Whatever the umask says: the root of an image must be passable.
       if (::chmod(upper.c_str(), 0755) != 0) return fail(host_error("cannot set the mode of " + upper.string(), errno));
     } else {
@@ -101,7 +108,8 @@ Result<void> Workspace::add_mount_point(const std::string& path, PointKind kind)
 Result<std::optional<WrittenLayer>> Workspace::commit(const LayerOptions& options, std::vector<EntrySink*> tees,
                                                       const Cancel& cancel) {
   State& state = *state_;
-  if (state.upper.empty() || !state.mounted) throw std::logic_error("Workspace::commit without a writable mount");
+  if (state.upper.empty() || !state.mounted || !state.own)
+    throw std::logic_error("Workspace::commit without a writable mount");
   SCANGATE_CHECK(state.points->undo());
   state.unmount_now();
   SCANGATE_TRY(const LowerDirectory lower, LowerDirectory::open(state.lower, state.mode));

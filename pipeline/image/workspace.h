@@ -19,7 +19,9 @@ std::filesystem::path find_snapshot(const Store& store, const ChainId& chain);
 
 struct Workspace::State {
   State(std::shared_ptr<Store> in, SnapshotMode how, TempDir work, Store::Lease held)
-      : store(std::move(in)), mode(how), folder(std::move(work)), lease(std::move(held)) {}
+      : store(std::move(in)), mode(how), own(std::move(work)), folder(own->path()), lease(std::move(held)) {}
+  State(std::shared_ptr<Store> in, SnapshotMode how, std::filesystem::path kept, Store::Lease held)
+      : store(std::move(in)), mode(how), folder(std::move(kept)), lease(std::move(held)) {}
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -28,7 +30,8 @@ struct Workspace::State {
 
   std::shared_ptr<Store> store;
   SnapshotMode mode;
-  TempDir folder;
+  std::optional<TempDir> own;  // absent: `folder` is someone else's
+  std::filesystem::path folder;
   Store::Lease lease;
   std::vector<DiffId> diff_ids;
   std::vector<std::filesystem::path> lower;  // topmost first

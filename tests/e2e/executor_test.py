@@ -239,14 +239,6 @@ class Executor(Case):
         self.assertIn("no/such", done.err)
         self.finish(job)
 
-    def test_services_that_are_not_served_are_refused_by_name(self):
-        job = self.job("FROM scratch\n", ["true"], services=("postgres:15",))
-        job.config()
-        done = job.prepare()
-        self.assertEqual(done.code, BUILD_FAILURE, done)
-        self.assertIn("service 'postgres:15' is not supported yet", done.err)
-        self.finish(job)
-
     def test_cleanup_works_without_prepare_and_twice(self):
         job = self.job("FROM scratch\n", ["true"])
         job.config()

@@ -1,0 +1,41 @@
+#pragma once
+// The images of a job: fetched by prepare, found again by its scripts.
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "executor/broker/broker.h"
+#include "executor/engine/engine.h"
+#include "executor/engine/logins.h"
+#include "executor/runner/job_response.h"
+#include "executor/services/services.h"
+
+namespace scangate {
+
+// Pulls an image for its platform as its pull policies say, one after the other until one gives it, and unpacks it.
+// Without policies it is pulled always, as GitLab Runner does. Errors: of the last policy; Fault::user for a policy or
+// platform that is none.
+Result<Digest> fetch_image(Engine& engine, const JobImage& image, const Cancel& cancel, Progress& progress);
+
+// What prepare fetched. Kept in the job's state folder, so that another job's pull of the same name changes nothing.
+struct JobImages {
+  std::optional<Digest> image;   // absent: the host's tools
+  std::vector<Digest> services;  // in the order of served_services()
+};
+Result<void> write_job_images(const std::filesystem::path& state_folder, const JobImages& images);
+Result<JobImages> read_job_images(const std::filesystem::path& state_folder);
+
+// The services that run as containers: all but those the gate stands in for.
+std::vector<JobService> served_services(const JobResponse& job, const Settings& settings);
+
+// Services with the job's variables and their own, without a secret in them.
+Result<std::vector<ServiceOrder>> service_orders(const JobResponse& job, const Settings& settings,
+                                                 const JobImages& images, const Broker& broker);
+
+// Credentials of DOCKER_AUTH_CONFIG, for pulls of the job's images. Its credential helpers are programs a job named:
+// they are not run, and a warning says so.
+void add_docker_auth_config(const JobResponse& job, Logins& logins, Progress& progress);
+
+}  // namespace scangate
