@@ -11,6 +11,15 @@ std::optional<int> compare_rpm(std::string_view a, std::string_view b);
 std::optional<int> compare_pep440(std::string_view a, std::string_view b);
 std::optional<int> compare_semver(std::string_view a, std::string_view b);
 std::optional<int> compare_npm(std::string_view a, std::string_view b);
+std::optional<int> compare_go(std::string_view a, std::string_view b);
+std::optional<int> compare_gem(std::string_view a, std::string_view b);
+std::optional<int> compare_maven(std::string_view a, std::string_view b);
+std::optional<int> compare_packagist(std::string_view a, std::string_view b);
+std::optional<int> compare_nuget(std::string_view a, std::string_view b);
+std::optional<int> compare_cran(std::string_view a, std::string_view b);
+
+// SemVer 2.0.0 section 11.4: none is after any; numbers before words.
+int compare_prerelease(std::string_view a, std::string_view b);
 
 // ASCII only: <cctype> would depend on the locale.
 constexpr bool is_digit(char c) {

@@ -64,6 +64,18 @@ bool is_numeric(std::string_view text) {
   return true;
 }
 
+std::string_view without_v(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+    text.remove_suffix(1);
+  if (text.starts_with('=')) text.remove_prefix(1);
+  if (text.starts_with('v')) text.remove_prefix(1);
+  return text;
+}
+
+}  // namespace
+
 int compare_prerelease(std::string_view a, std::string_view b) {
   if (a.empty() || b.empty()) return a.empty() == b.empty() ? 0 : a.empty() ? 1 : -1;
   while (true) {
@@ -82,18 +94,6 @@ int compare_prerelease(std::string_view a, std::string_view b) {
     b.remove_prefix(dot_b + 1);
   }
 }
-
-std::string_view without_v(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
-    text.remove_suffix(1);
-  if (text.starts_with('=')) text.remove_prefix(1);
-  if (text.starts_with('v')) text.remove_prefix(1);
-  return text;
-}
-
-}  // namespace
 
 std::optional<int> compare_semver(std::string_view a, std::string_view b) {
   const auto left = parse(a);

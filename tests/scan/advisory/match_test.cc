@@ -56,9 +56,9 @@ TEST(Match, OtherReleaseIsNoCoverage) {
 }
 
 TEST(Match, EcosystemWithoutVersionOrderIsNoCoverage) {
-  const TestDatabase files({osv("GHSA-aaaa-bbbb-cccc", "RubyGems", "rails", kBelow2)});
+  const TestDatabase files({osv("GHSA-aaaa-bbbb-cccc", "Pub", "shelf", kBelow2)});
   const auto database = files.open();
-  const auto match = match_all(*database, {language("gem", "rails", "1.0")});
+  const auto match = match_all(*database, {language("pub", "shelf", "1.0")});
   EXPECT_THAT(match.findings, IsEmpty());
   ASSERT_THAT(match.coverage, SizeIs(1));
   EXPECT_FALSE(match.coverage[0].has_data);

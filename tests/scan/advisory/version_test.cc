@@ -37,7 +37,9 @@ TEST(VersionScheme, NamesAreKnown) {
   EXPECT_EQ(parse_version_scheme("dpkg"), VersionScheme::dpkg);
   EXPECT_EQ(parse_version_scheme("pep440"), VersionScheme::pep440);
   EXPECT_EQ(parse_version_scheme("npm"), VersionScheme::npm);
-  EXPECT_EQ(parse_version_scheme("maven"), std::nullopt);
+  EXPECT_EQ(parse_version_scheme("composer"), VersionScheme::packagist);
+  EXPECT_EQ(parse_version_scheme("hex"), VersionScheme::semver);
+  EXPECT_EQ(parse_version_scheme("cobol"), std::nullopt);
 }
 
 TEST(DpkgVersion, TildeEndLettersThenTheRest) {
@@ -123,6 +125,73 @@ TEST(SemVer, SpecificationOrder) {
 TEST(NpmVersion, LeadingVAllowed) {
   expect_equal(VersionScheme::npm, {{"1.2.3", "v1.2.3", "=v1.2.3", " 1.2.3 "}});
   expect_ascending(VersionScheme::npm, {"v1.2.3-rc.1", "1.2.3"});
+}
+
+TEST(GoVersion, ModulesPseudoVersionsAndToolchains) {
+  expect_ascending(VersionScheme::go,
+                   {"v0.0.0-20190101000000-abcdef123456", "v0.0.0-20200101000000-abcdef123456", "v0.1.0", "1.20.14",
+                    "1.21.0-0", "go1.21rc2", "go1.21rc10", "go1.21.0", "v1.21.3", "v2.0.0+incompatible"});
+  expect_equal(VersionScheme::go, {{"v1.2.3", "1.2.3", "go1.2.3"},
+                                   {"v2.0.0+incompatible", "v2.0.0"},
+                                   {"go1.21rc2", "1.21.0-rc.2"},
+                                   {"go1.21", "1.21.0"}});
+  expect_refused(VersionScheme::go, "v1.0.0", {"(devel)", "", "v", "latest"});
+}
+
+TEST(GemVersion, PrereleasesAndZeros) {
+  expect_ascending(VersionScheme::gem, {"0.9", "1.0.a", "1.0.a.2", "1.0.b1", "1.0.b2", "1.0.rc1", "1.0", "1.0.1.pre",
+                                        "1.0.1", "1.0.1.1", "1.0.10", "1.1.a", "2"});
+  expect_equal(
+      VersionScheme::gem,
+      {{"1", "1.0", "1.0.0", "01.0"}, {"1.0.b1", "1.b1", "1.0.b.1"}, {"1.0-1", "1.0.pre.1"}, {"0", "", "0.0"}});
+  expect_refused(VersionScheme::gem, "1.0", {"a", "1..0", "1.0.", "1.0-", "1,0", "x1"});
+}
+
+TEST(MavenVersion, QualifiersNumbersAndHyphens) {
+  expect_ascending(VersionScheme::maven,
+                   {"1-alpha", "1-alpha-1", "1-alpha2", "1-beta", "1-milestone", "1-rc",   "1-rc2",   "1-snapshot",
+                    "1",       "1-sp",      "1-sp-1",   "1-abc",  "1-foo",       "1-foo2", "1-foo10", "1-1",
+                    "1-1.1",   "1.1-alpha", "1.1",      "1.1.1",  "1.2",         "1.10",   "2"});
+  expect_equal(VersionScheme::maven,
+               {{"1", "1.0", "1.0.0", "1-ga", "1.ga", "1-final", "1.final", "1.0-release", "1-0", "1-", "1."},
+                {"1-a1", "1-alpha-1", "1.0a1", "1.0.0-alpha-1", "1A1"},
+                {"1-b2", "1-beta-2"},
+                {"1-cr1", "1-rc1", "1-RC-1"},
+                {"1.foo", "1-foo", "1.0.0-foo.0.0"},
+                {"1-ga-1", "1-1"},
+                {"1-1.foo-bar1baz-.1", "1-1.foo-bar-1-baz-0.1"}});
+  // Real ones, as advisories write them.
+  expect_ascending(VersionScheme::maven, {"2.0-beta9", "2.0-rc1", "2.3.2", "2.12.2", "2.12.4", "2.13.0", "2.15.0",
+                                          "2.17.1", "3.0.0-alpha1", "3.0.0"});
+  expect_ascending(VersionScheme::maven, {"5.3.17.RELEASE", "5.3.18", "5.3.20"});
+  expect_ascending(VersionScheme::maven, {"9.4.0.v20180619", "9.4.41.v20210516", "10.0.0"});
+  expect_refused(VersionScheme::maven, "1", {""});
+}
+
+TEST(PackagistVersion, StabilitiesAsComposerHasThem) {
+  expect_ascending(VersionScheme::packagist,
+                   {"1.0.0-dev", "1.0.0-alpha", "1.0.0-alpha1", "1.0.0-alpha2", "1.0-beta", "1.0.0-beta2",
+                    "1.0.0-beta2.1", "1.0.0-RC1", "1.0.0-RC2-dev", "1.0.0-RC2", "1.0.0", "1.0.0-p1", "1.0.0-patch2",
+                    "1.0.0.2", "1.0.1", "1.0.10", "1.1", "2"});
+  expect_equal(VersionScheme::packagist, {{"v1.0", "1.0.0", "1", "1.0.0.0", "1.0.0+build", "1.0.0-stable"},
+                                          {"1.0b2", "1.0.0-beta2", "1.0-b.2"},
+                                          {"1.0RC1", "1.0.0-rc1"},
+                                          {"1.0-pl2", "1.0-patch2", "1.0p2"}});
+  expect_refused(VersionScheme::packagist, "1.0", {"dev-main", "", "master", "1.x-dev", "1.0-foo"});
+}
+
+TEST(NugetVersion, FourNumbersAndLettersWithoutCase) {
+  expect_ascending(VersionScheme::nuget, {"1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-ALPHA.beta", "1.0.0-beta",
+                                          "1.0.0-rc.1", "1.0", "1.0.0.1", "1.0.1", "1.10", "2"});
+  expect_equal(VersionScheme::nuget,
+               {{"1", "1.0", "1.0.0", "1.0.0.0", "01.0", "1.0.0+build"}, {"1.0.0-Beta", "1.0.0-beta"}});
+  expect_refused(VersionScheme::nuget, "1.0", {"", "v1", "1.0.0.0.0", "1.0-", "1.0-a..b", "1.a"});
+}
+
+TEST(CranVersion, HyphensAreDotsAndLongerIsLater) {
+  expect_ascending(VersionScheme::cran, {"0.9", "1.0", "1.0-0", "1.0-1", "1.0.2", "1.0.10", "1.2", "10.0"});
+  expect_equal(VersionScheme::cran, {{"1.0.2", "1.0-2", "1.00.2"}});
+  expect_refused(VersionScheme::cran, "1.0", {"", "1.", ".1", "1..0", "1.0a"});
 }
 
 }  // namespace
