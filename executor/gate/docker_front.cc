@@ -1,6 +1,13 @@
 #include "executor/gate/docker_front.h"
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "executor/gate/build_output.h"
+#include "executor/gate/container_run.h"
+#include "executor/gate/go_template.h"
+#include "executor/gate/image_files.h"
+#include "executor/gate/image_inspect.h"
 #include "executor/gate/image_list.h"
 #include "executor/gate/job_credentials.h"
 #include "pipeline/command/docker.h"
@@ -17,11 +24,24 @@ class DockerFront {
 
   int operator()(const command::BuildRequest& asked) {
     std::vector<Reference> names;
-    for (const auto& tag : asked.tags) {
+    std::vector<BuildOutput> outputs;
+    bool push = asked.push;
+    std::vector<std::string> tags = asked.tags;
+    for (const auto& text : asked.outputs) {
+      auto output = parse_build_output(text);
+      if (!output) return call_.fail_with(output.error());
+      tags.insert(tags.end(), output->names.begin(), output->names.end());
+      push = push || output->push;
+      outputs.push_back(std::move(*output));
+    }
+    for (const auto& tag : tags) {
       auto name = Reference::parse(tag);
       if (!name) return call_.fail_with(name.error());
       names.push_back(std::move(*name));
     }
+    if (push && names.empty())
+      return call_.fail_with(
+          Error(Fault::user, "docker build: pushing needs a name").remedy("name the image with --tag"));
     NoProgress silent;
     const auto built = images_.build(call_, asked, names, asked.quiet ? static_cast<Progress&>(silent) : call_.console);
     if (!built) return call_.fail_with(built.error());
@@ -29,12 +49,19 @@ class DockerFront {
       call_.say("ERROR: " + built->failed_step->text + "\n");
       return kCommandFailed;
     }
+    const std::string id = built->config_digest.str();
+    for (const auto& output : outputs) {
+      if (!output.archive) continue;
+      const auto saved =
+          save_archive(images_, call_, {names.empty() ? id : names[0].str()}, *output.archive, output.path);
+      if (!saved) return call_.fail_with(saved.error());
+    }
     if (asked.quiet)
-      call_.print(built->config_digest.str() + "\n");
+      call_.print(id + "\n");
     else
       for (const auto& name : names)
         call_.console.line(Level::info, fmt::format("naming to {}", name.str()));
-    if (!asked.push) return 0;
+    if (!push) return 0;
     for (const auto& name : names)
       if (const int code = push_one(built->manifest_digest, name, asked.quiet); code != 0) return code;
     return 0;
@@ -43,7 +70,7 @@ class DockerFront {
   int operator()(const command::PushRequest& asked) {
     const auto name = Reference::parse(asked.reference);
     if (!name) return call_.fail_with(name.error());
-    if (asked.all_tags) return call_.fail_with(Error(Fault::user, "docker push: --all-tags is not supported yet"));
+    if (asked.all_tags) return push_all(*name, asked.quiet);
     const auto digest = images_.store().find(*name);
     if (!digest) return call_.fail_with(digest.error());
     if (!*digest)
@@ -101,16 +128,15 @@ class DockerFront {
 
   int operator()(const command::RmiRequest& asked) {
     for (const auto& image : asked.images) {
-      const auto name = Reference::parse(image);
-      if (!name) return call_.fail_with(name.error());
-      const auto found = images_.store().find(*name);
-      if (!found) return call_.fail_with(found.error());
-      if (!*found) {
+      const auto names = names_of(image);
+      if (!names) {
         if (asked.force) continue;
-        return call_.fail_with(Error(Fault::user, "No such image: " + name->familiar()));
+        return call_.fail_with(names.error());
       }
-      if (auto removed = images_.store().untag(*name); !removed) return call_.fail_with(removed.error());
-      call_.print("Untagged: " + name->familiar() + "\n");
+      for (const auto& name : *names) {
+        if (auto removed = images_.store().untag(name); !removed) return call_.fail_with(removed.error());
+        call_.print("Untagged: " + name.familiar() + "\n");
+      }
     }
     return 0;
   }
@@ -121,27 +147,116 @@ class DockerFront {
   }
 
   int operator()(const command::VersionRequest& asked) {
-    call_.print(asked.short_form ? "Docker commands served by scangate\n"
-                                 : "Client: scangate image gate\nServer: scangate image gate (no Docker daemon)\n");
-    return 0;
+    if (asked.buildx) {
+      call_.print("github.com/docker/buildx v0.0.0+scangate (served by the scangate image gate)\n");
+      return 0;
+    }
+    if (asked.short_form) return show("Docker version {{.Client.Version}}, build scangate", version_json());
+    return show(asked.format.empty() ? "Client: scangate image gate\n Version: {{.Client.Version}}\n API version: "
+                                       "{{.Client.ApiVersion}}\n OS/Arch: {{.Client.Os}}/{{.Client.Arch}}\n\nServer: "
+                                       "scangate image gate (no Docker daemon)\n Version: {{.Server.Version}}"
+                                     : asked.format,
+                version_json());
   }
 
-  int operator()(const command::InfoRequest&) {
-    call_.print(
-        "Client: scangate image gate\nServer:\n Storage Driver: overlay2\n Operating System: scangate image gate (no "
-        "Docker daemon)\n");
-    return 0;
+  int operator()(const command::InfoRequest& asked) {
+    return show(asked.format.empty()
+                    ? "Client: scangate image gate\nServer:\n Server Version: {{.ServerVersion}}\n Storage "
+                      "Driver: {{.Driver}}\n Operating System: {{.OperatingSystem}}\n OSType: "
+                      "{{.OSType}}\n Architecture: {{.Architecture}}\n CPUs: {{.NCPU}}"
+                    : asked.format,
+                info_json());
   }
 
   int operator()(const command::BuilderRequest&) { return 0; }  // there is one builder, and it is ready
 
-  int operator()(const command::InspectRequest&) { return not_yet("inspect"); }
-  int operator()(const command::SaveRequest&) { return not_yet("save"); }
-  int operator()(const command::LoadRequest&) { return not_yet("load"); }
+  int operator()(const command::InspectRequest& asked) {
+    std::string all;
+    for (const auto& image : asked.images) {
+      const auto digest = images_.resolve(image);
+      if (!digest) {
+        if (asked.format.empty()) call_.print("[]\n");
+        return call_.fail_with(Error(Fault::user, "No such image: " + printable(image)));
+      }
+      const auto json = inspect_json(images_.store(), *digest);
+      if (!json) return call_.fail_with(json.error());
+      if (asked.format.empty()) {
+        all += (all.empty() ? "" : ",\n") + *json;
+      } else if (const int code = show(asked.format, *json); code != 0) {
+        return code;
+      }
+    }
+    if (asked.format.empty()) call_.print("[\n" + all + "\n]\n");
+    return 0;
+  }
+
+  int operator()(const command::HistoryRequest& asked) {
+    const auto digest = images_.resolve(asked.image);
+    if (!digest) return call_.fail_with(Error(Fault::user, "No such image: " + printable(asked.image)));
+    const auto text = history_text(images_.store(), *digest, asked);
+    if (!text) return call_.fail_with(text.error());
+    call_.print(*text);
+    return 0;
+  }
+
+  int operator()(const command::SaveRequest& asked) {
+    if (auto saved = save_archive(images_, call_, asked.images, ArchiveForm::docker, asked.output); !saved)
+      return call_.fail_with(saved.error());
+    return 0;
+  }
+
+  int operator()(const command::LoadRequest& asked) {
+    const auto loaded = load_archive(images_, call_, asked.input);
+    if (!loaded) return call_.fail_with(loaded.error());
+    for (const auto& line : *loaded)
+      call_.print(line + "\n");
+    return 0;
+  }
+
+  int operator()(const command::RunRequest& asked) {
+    if (const auto answered = answer_scanner(images_, call_, asked)) return *answered;
+    return run_container(images_, call_, asked);
+  }
 
  private:
-  int not_yet(std::string_view name) {
-    return call_.fail_with(Error(Fault::user, fmt::format("docker {} is not supported yet", name)));
+  int show(std::string_view format, std::string_view json) {
+    const auto text = fill_template(format == "json" ? "{{json .}}" : format, json);
+    if (!text) return call_.fail_with(text.error());
+    call_.print(*text + "\n");
+    return 0;
+  }
+
+  // The names a user means: one, or all of an image's when it is named by id.
+  Result<std::vector<Reference>> names_of(const std::string& image) {
+    if (const auto name = Reference::parse(image); name && !name->tag.empty()) {
+      SCANGATE_TRY(const auto found, images_.store().find(*name));
+      if (found) return std::vector<Reference>{*name};
+    }
+    const auto digest = images_.resolve(image);
+    if (!digest) return fail(Fault::user, "No such image: " + printable(image));
+    std::vector<Reference> out;
+    SCANGATE_TRY(const auto stored, images_.store().images());
+    for (const auto& one : stored)
+      if (one.manifest_digest == *digest)
+        if (auto name = Reference::parse(one.name)) out.push_back(std::move(*name));
+    return out;
+  }
+
+  int push_all(const Reference& repository, bool quiet) {
+    const auto stored = images_.store().images();
+    if (!stored) return call_.fail_with(stored.error());
+    std::size_t pushed = 0;
+    int worst = 0;
+    for (const auto& one : *stored) {
+      const auto name = Reference::parse(one.name);
+      if (!name || name->registry != repository.registry || name->repository != repository.repository) continue;
+      ++pushed;
+      worst = std::max(worst, push_one(one.manifest_digest, *name, quiet));
+    }
+    if (pushed == 0)
+      return call_.fail_with(Error(Fault::user, fmt::format("An image does not exist locally with the name: {}/{}",
+                                                            repository.registry, repository.repository)));
+    return worst;
   }
 
   int push_one(const Digest& digest, const Reference& name, bool quiet) {

@@ -56,7 +56,9 @@ class ImageCommands {
                            Progress& progress);
   // An image of the store by name or id, images of this job without a name included.
   Result<Digest> resolve(std::string_view name_or_id) const;
-  // The same, pulled when the store does not have it.
+  // From now on resolve() knows an image of this job by its id, and nothing removes it while the job's script runs.
+  Result<void> remember(const Digest& config_digest, const Digest& manifest_digest);
+  // The same as resolve(), pulled when the store does not have it.
   Result<Digest> resolve_or_pull(GateCall& call, const std::string& name_or_id);
   // The gate: scan, verdict, upload. Prints the report; the scan joins the job's results, and what the gate said weighs
   // on the job. `pushed` is absent when the image stays.
@@ -72,7 +74,6 @@ class ImageCommands {
 
  private:
   void keep(const ScanResult& result);
-  Result<void> remember(const Digest& config_digest, const Digest& manifest_digest);
 
   Engine& engine_;
   std::shared_ptr<CredentialSource> given_;

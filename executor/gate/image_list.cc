@@ -2,26 +2,37 @@
 
 #include <fnmatch.h>
 
-#include <map>
+#include <algorithm>
+#include <vector>
 
+#include "base/json/json.h"
 #include "base/text.h"
+#include "executor/gate/go_template.h"
 
 namespace scangate {
 namespace {
 
-// "{{.Repository}}:{{.Tag}}" with the fields of one image.
-Result<std::string> fill(std::string_view format, const std::map<std::string, std::string, std::less<>>& fields) {
+// Captions of a "table" format's columns.
+constexpr std::pair<const char*, const char*> kCaptions[] = {
+    {"Repository", "REPOSITORY"}, {"Tag", "TAG"},   {"ID", "IMAGE ID"},   {"CreatedAt", "CREATED AT"},
+    {"CreatedSince", "CREATED"},  {"Size", "SIZE"}, {"Digest", "DIGEST"},
+};
+
+// Columns set apart by tabs, each as wide as its widest cell and three blanks.
+std::string aligned(const std::vector<std::string>& rows) {
+  std::vector<std::vector<std::string>> cells;
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    cells.push_back(split(row, '\t'));
+    widths.resize(std::max(widths.size(), cells.back().size()));
+    for (std::size_t i = 0; i < cells.back().size(); ++i)
+      widths[i] = std::max(widths[i], cells.back()[i].size());
+  }
   std::string out;
-  while (!format.empty()) {
-    const std::size_t open = format.find("{{");
-    out += format.substr(0, open);
-    if (open == std::string_view::npos) break;
-    const std::size_t close = format.find("}}", open);
-    std::string_view name = close == std::string_view::npos ? "" : trim(format.substr(open + 2, close - open - 2));
-    const auto field = name.starts_with('.') ? fields.find(name.substr(1)) : fields.end();
-    if (field == fields.end()) return fail(Fault::user, fmt::format("docker images: --format field '{}' is not supported yet", name));
-    out += field->second;
-    format.remove_prefix(close + 2);
+  for (const auto& row : cells) {
+    for (std::size_t i = 0; i < row.size(); ++i)
+      out += i + 1 == row.size() ? row[i] : fmt::format("{:<{}}", row[i], widths[i] + 3);
+    out += "\n";
   }
   return out;
 }
@@ -34,7 +45,8 @@ std::string repository_of(const Reference& name) {
 bool wanted(const Reference& name, const command::ImagesRequest& request) {
   const std::string repository = repository_of(name);
   const auto matches = [&](const std::string& pattern) {
-    return fnmatch(pattern.c_str(), repository.c_str(), 0) == 0 || fnmatch(pattern.c_str(), name.familiar().c_str(), 0) == 0;
+    return fnmatch(pattern.c_str(), repository.c_str(), 0) == 0 ||
+           fnmatch(pattern.c_str(), name.familiar().c_str(), 0) == 0;
   };
   if (!request.repository.empty() && !matches(request.repository)) return false;
   for (const auto& [key, value] : request.filters)
@@ -45,29 +57,55 @@ bool wanted(const Reference& name, const command::ImagesRequest& request) {
 }  // namespace
 
 Result<std::string> list_images(const Store& store, const command::ImagesRequest& request) {
+  // Images here have names: a dangling one is only in the memory of the command that built it.
+  bool none = false;
   for (const auto& [key, value] : request.filters)
-    if (key != "reference") return fail(Fault::user, fmt::format("docker images: --filter {}={} is not supported yet", key, value));
+    if (key == "dangling" && (value == "true" || value == "1")) none = true;
   SCANGATE_TRY(const auto images, store.images());
-  const bool table = request.format.empty() || request.format == "table";
-  std::string out;
-  if (table && !request.quiet) out = fmt::format("{:<50} {:<20} {:<14} {:<22} {}\n", "REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE");
+  std::string format = request.format;
+  bool table = format.empty() || format == "table";
+  if (format.starts_with("table ")) {
+    table = true;
+    format.erase(0, 6);
+  } else if (table) {
+    format = request.digests ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+                             : "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+  } else if (format == "json") {
+    format = "{{json .}}";
+  }
+  // Shells pass "\t" as two characters; docker reads it as a tab.
+  for (std::size_t at = format.find("\\t"); at != std::string::npos; at = format.find("\\t", at))
+    format.replace(at, 2, "\t");
+  std::vector<std::string> rows;
+  if (table && !request.quiet) {
+    nlohmann::ordered_json captions;
+    for (const auto& [field, caption] : kCaptions)
+      captions[field] = caption;
+    SCANGATE_TRY(auto head, fill_template(format, dump_json(captions)));
+    rows.push_back(std::move(head));
+  }
   for (const auto& image : images) {
     SCANGATE_TRY(const Reference name, Reference::parse(image.name));
-    if (!wanted(name, request)) continue;
+    if (none || !wanted(name, request)) continue;
     const std::string id = request.no_trunc ? image.config_digest.str() : image.config_digest.brief();
     if (request.quiet) {
-      out += id + "\n";
-    } else if (table) {
-      out += fmt::format("{:<50} {:<20} {:<14} {:<22} {}\n", repository_of(name), name.tag, id, format_rfc3339(image.stored), human_bytes(image.size_bytes));
-    } else {
-      SCANGATE_TRY(const auto row, fill(request.format, {{"Repository", repository_of(name)},
-                                                         {"Tag", name.tag},
-                                                         {"ID", id},
-                                                         {"Size", human_bytes(image.size_bytes)},
-                                                         {"CreatedAt", format_rfc3339(image.stored)}}));
-      out += row + "\n";
+      rows.push_back(id);
+      continue;
     }
+    const nlohmann::ordered_json row = {{"Repository", repository_of(name)},
+                                        {"Tag", name.tag},
+                                        {"ID", id},
+                                        {"CreatedAt", format_rfc3339(image.stored)},
+                                        {"CreatedSince", format_rfc3339(image.stored)},
+                                        {"Size", human_bytes(image.size_bytes)},
+                                        {"Digest", image.manifest_digest.str()}};
+    SCANGATE_TRY(auto text, fill_template(format, dump_json(row)));
+    rows.push_back(std::move(text));
   }
+  if (table && !request.quiet) return aligned(rows);
+  std::string out;
+  for (const auto& row : rows)
+    out += row + "\n";
   return out;
 }
 

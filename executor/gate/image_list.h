@@ -7,8 +7,8 @@
 
 namespace scangate {
 
-// As docker prints it: a table, ids with -q, or --format with the fields Repository, Tag, ID, Size, CreatedAt. Errors: Fault::user for a filter or
-// field that is not served.
+// As docker prints it: a table, ids with -q, or --format with the fields Repository, Tag, ID, Digest, Size, CreatedAt
+// and CreatedSince. Errors: Fault::user for a field that is not served.
 Result<std::string> list_images(const Store& store, const command::ImagesRequest& request);
 
 }  // namespace scangate

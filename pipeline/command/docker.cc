@@ -13,9 +13,13 @@ using Args = std::span<const std::string>;
 using Kind = Flag::Kind;
 
 constexpr std::string_view kServed =
-    "build, buildx build, push, pull, tag, login, logout, images, inspect, rmi, save, load, version, info and the same "
-    "under "
-    "'docker image' are";
+    "build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, version, "
+    "info "
+    "and the same under 'docker image' are";
+// Commands on containers that go on, and what to use instead.
+constexpr std::array<std::string_view, 17> kContainerCommands = {
+    "exec", "ps",     "stop",    "start",   "logs",   "rm",   "kill", "create", "cp",
+    "wait", "attach", "restart", "network", "volume", "port", "top",  "stats"};
 
 Flag toggle(std::string_view name, char letter, bool& into) {
   return {name, letter, Kind::toggle, [&into](const std::string& value) -> Result<void> {
@@ -136,6 +140,9 @@ class DockerParser {
     if (name == "load") return load("docker load", rest);
     if (name == "version") return version(rest);
     if (name == "info") return info("docker info", rest);
+    if (name == "history") return history("docker history", rest);
+    if (name == "run") return run_container("docker run", rest);
+    if (name == "container") return container(rest);
     if (name == "image") return image(rest);
     if (name == "builder") return builder_group(rest);
     if (name == "buildx") return buildx(rest);
@@ -144,9 +151,15 @@ class DockerParser {
   }
 
   static Error not_served(std::string_view group, std::string_view name) {
-    static const std::array<std::string, 15> kNames = {"build", "buildx", "push",    "pull",    "tag",
-                                                       "login", "logout", "images",  "inspect", "rmi",
-                                                       "save",  "load",   "version", "info",    "image"};
+    static const std::array<std::string, 17> kNames = {"build",  "buildx",  "push",    "pull",  "tag",    "login",
+                                                       "logout", "images",  "inspect", "rmi",   "save",   "load",
+                                                       "run",    "version", "info",    "image", "history"};
+    if (std::find(kContainerCommands.begin(), kContainerCommands.end(), name) != kContainerCommands.end())
+      return Error(Fault::user, fmt::format("{}: '{}' is not served by scangate", group, name))
+          .remedy("containers end with their 'docker run'; what goes on beside a job belongs to its 'services:'");
+    if (name == "manifest")
+      return Error(Fault::user, fmt::format("{}: 'manifest' is not served by scangate", group))
+          .remedy("images are built for the runner's own platform; push each and join them where all are");
     Error error(Fault::user, fmt::format("{}: '{}' is not served by scangate", group, printable(name)));
     if (const auto like = nearest(name, kNames))
       return std::move(error).remedy(fmt::format("did you mean '{}'?", *like));
@@ -166,7 +179,34 @@ class DockerParser {
     if (name == "rm" || name == "remove") return rmi("docker image rm", rest);
     if (name == "save") return save("docker image save", rest);
     if (name == "load") return load("docker image load", rest);
+    if (name == "history") return history("docker image history", rest);
     return fail(not_served("docker image", name));
+  }
+
+  Result<DockerRequest> container(Args args) {
+    if (args.empty() || args[0] == "--help") return help_for("docker container");
+    if (args[0] == "run") return run_container("docker container run", args.subspan(1));
+    return fail(not_served("docker container", args[0]));
+  }
+
+  Result<DockerRequest> run_container(std::string_view command, Args args) {
+    bool help = false;
+    SCANGATE_TRY(auto request, parse_run(command, args, help));
+    if (help) return help_for(command);
+    return DockerRequest(std::move(request));
+  }
+
+  Result<DockerRequest> history(std::string_view command, Args args) {
+    HistoryRequest request;
+    bool help = false;
+    const std::array<Flag, 5> flags = {toggle("quiet", 'q', request.quiet), toggle("no-trunc", '\0', request.no_trunc),
+                                       silent("human", 'H', Kind::toggle), text("format", '\0', request.format),
+                                       refused("platform", "not supported yet")};
+    SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
+    if (help) return help_for(command);
+    if (rest.size() != 1) return fail(wrong_count(command, "exactly 1 argument, the image"));
+    request.image = rest[0];
+    return DockerRequest(std::move(request));
   }
 
   Result<DockerRequest> builder_group(Args args) {
@@ -496,8 +536,8 @@ Result<DockerCommand> parse_docker(std::span<const std::string> args) {
 
 std::string_view name_of(const DockerRequest& request) {
   static constexpr std::array<std::string_view, std::variant_size_v<DockerRequest>> kNames = {
-      "build", "push", "pull", "tag",     "login", "logout",  "images", "inspect",
-      "rmi",   "save", "load", "version", "info",  "builder", "help"};
+      "build", "push", "pull",    "tag",  "login",   "logout", "images",  "inspect", "rmi",
+      "save",  "load", "version", "info", "builder", "help",   "history", "run"};
   return kNames[request.index()];
 }
 

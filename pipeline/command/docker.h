@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pipeline/command/docker_run.h"
 
 namespace scangate::command {
 
@@ -104,6 +105,14 @@ struct InspectRequest {
   std::string format;
 };
 
+// `docker history`.
+struct HistoryRequest {
+  std::string image;
+  std::string format;
+  bool quiet = false;
+  bool no_trunc = false;
+};
+
 struct RmiRequest {
   std::vector<std::string> images;
   bool force = false;
@@ -143,7 +152,7 @@ struct HelpRequest {
 
 using DockerRequest = std::variant<BuildRequest, PushRequest, PullRequest, TagRequest, LoginRequest, LogoutRequest,
                                    ImagesRequest, InspectRequest, RmiRequest, SaveRequest, LoadRequest, VersionRequest,
-                                   InfoRequest, BuilderRequest, HelpRequest>;
+                                   InfoRequest, BuilderRequest, HelpRequest, HistoryRequest, RunRequest>;
 
 struct DockerCommand {
   DockerRequest request;

@@ -55,6 +55,20 @@ class ArchiveImport {
     return finish(*image);
   }
 
+  Result<std::vector<Imported>> run_all() {
+    SCANGATE_CHECK(read_manifest());
+    if (!manifest_) return wrong("not an archive of 'docker save': it has no manifest.json");
+    SCANGATE_TRY(const std::vector<ArchiveImage> images, parse_images(*manifest_));
+    std::vector<Imported> out;
+    for (const ArchiveImage& image : images) {
+      config_.reset();
+      SCANGATE_CHECK(read_blobs(image));
+      SCANGATE_TRY(Imported imported, finish(image));
+      out.push_back(std::move(imported));
+    }
+    return out;
+  }
+
  private:
   using OnEntry = std::function<Result<void>(const Entry&, ByteSource&)>;
 
@@ -208,37 +222,50 @@ Result<Imported> import_docker_archive(Store& store, const fs::path& file, const
   return ArchiveImport(store, file, cancel, progress).run(wanted);
 }
 
+Result<std::vector<Imported>> load_images(Store& store, const fs::path& file, const Cancel& cancel,
+                                          Progress& progress) {
+  return ArchiveImport(store, file, cancel, progress).run_all();
+}
+
 Result<void> export_docker_archive(const Store& store, const Digest& manifest_digest, const std::string& name,
                                    const fs::path& file, const Cancel& cancel, Progress& progress) {
-  SCANGATE_TRY(const Manifest manifest, store.manifest(manifest_digest));
-  SCANGATE_TRY(const ImageConfig config, store.config(manifest));
-  SCANGATE_TRY(const std::string config_text, store.read_blob(manifest.config.digest, kMaxConfigBytes));
+  return save_images(store, {{.manifest_digest = manifest_digest, .name = name}}, file, cancel, progress);
+}
+
+Result<void> save_images(const Store& store, const std::vector<NamedImage>& images, const fs::path& file,
+                         const Cancel& cancel, Progress& progress) {
   SCANGATE_TRY(ArchiveFile archive, ArchiveFile::create(file));
-  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  nlohmann::ordered_json document = nlohmann::ordered_json::array();
   std::set<DiffId> written;
-  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
-    const Descriptor& layer = manifest.layers[i];
-    const std::string path = config.diff_ids[i].digest.hex() + ".tar";
-    layers.push_back(path);
-    if (!written.insert(config.diff_ids[i]).second) continue;
-    SCANGATE_TRY(UniqueFd fd, store.open_blob(layer.digest));
-    const std::string place = "layer " + layer.digest.str();
-    FdSource raw(std::move(fd), place);
-    WatchedSource watched(raw, "layer " + layer.digest.brief(), layer.size_bytes, cancel, progress);
-    const std::unique_ptr<ByteSource> plain = decompressed(watched, place, kMaxTarBytes);
-    SCANGATE_CHECK(archive.add_of_unknown_size(path, *plain));
+  std::set<Digest> configs;
+  for (const NamedImage& image : images) {
+    SCANGATE_TRY(const Manifest manifest, store.manifest(image.manifest_digest));
+    SCANGATE_TRY(const ImageConfig config, store.config(manifest));
+    SCANGATE_TRY(const std::string config_text, store.read_blob(manifest.config.digest, kMaxConfigBytes));
+    nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+    for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+      const Descriptor& layer = manifest.layers[i];
+      const std::string path = config.diff_ids[i].digest.hex() + ".tar";
+      layers.push_back(path);
+      if (!written.insert(config.diff_ids[i]).second) continue;
+      SCANGATE_TRY(UniqueFd fd, store.open_blob(layer.digest));
+      const std::string place = "layer " + layer.digest.str();
+      FdSource raw(std::move(fd), place);
+      WatchedSource watched(raw, "layer " + layer.digest.brief(), layer.size_bytes, cancel, progress);
+      const std::unique_ptr<ByteSource> plain = decompressed(watched, place, kMaxTarBytes);
+      SCANGATE_CHECK(archive.add_of_unknown_size(path, *plain));
+    }
+    const std::string config_path = manifest.config.digest.hex() + ".json";
+    if (configs.insert(manifest.config.digest).second) SCANGATE_CHECK(archive.add_text(config_path, config_text));
+    nlohmann::ordered_json names = nlohmann::ordered_json::array();
+    if (const auto reference = Reference::parse(image.name); reference && !reference->tag.empty()) {
+      Reference tagged = *reference;
+      tagged.digest.reset();
+      names.push_back(tagged.familiar());
+    }
+    document.push_back({{"Config", config_path}, {"RepoTags", names}, {"Layers", layers}});
   }
-  const std::string config_path = manifest.config.digest.hex() + ".json";
-  SCANGATE_CHECK(archive.add_text(config_path, config_text));
-  nlohmann::ordered_json names = nlohmann::ordered_json::array();
-  if (const auto reference = Reference::parse(name); reference && !reference->tag.empty()) {
-    Reference tagged = *reference;
-    tagged.digest.reset();
-    names.push_back(tagged.familiar());
-  }
-  SCANGATE_CHECK(archive.add_text(
-      "manifest.json",
-      dump_json(nlohmann::ordered_json::array({{{"Config", config_path}, {"RepoTags", names}, {"Layers", layers}}}))));
+  SCANGATE_CHECK(archive.add_text("manifest.json", dump_json(document)));
   return archive.finish();
 }
 

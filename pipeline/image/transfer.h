@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/progress.h"
@@ -25,6 +26,18 @@ Result<Imported> import_image(Store& store, std::string_view source, const Platf
 // the archive.
 Result<void> export_image(const Store& store, const Digest& manifest_digest, const std::string& name,
                           std::string_view target, const Cancel& cancel, Progress& progress);
+
+struct NamedImage {
+  Digest manifest_digest;
+  std::string name;  // complete reference; empty: none
+};
+
+// `docker save` of several images and `docker load` of all that an archive has. Layers that images share are written
+// once.
+Result<void> save_images(const Store& store, const std::vector<NamedImage>& images, const std::filesystem::path& file,
+                         const Cancel& cancel, Progress& progress);
+Result<std::vector<Imported>> load_images(Store& store, const std::filesystem::path& file, const Cancel& cancel,
+                                          Progress& progress);
 
 // What the scan wants to know, from the stored config and manifest. Places and base border are the builder's to add.
 Result<ImageFacts> image_facts(const Store& store, const Digest& manifest_digest, const std::string& name);

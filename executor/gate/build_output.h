@@ -1,0 +1,20 @@
+#pragma once
+// `docker build --output`: where a built image goes besides the store.
+#include <string>
+#include <vector>
+
+#include "executor/gate/image_files.h"
+
+namespace scangate {
+
+struct BuildOutput {
+  std::optional<ArchiveForm> archive;  // absent: the store, where it is anyway
+  std::string path;                    // of the archive; "-" is standard output
+  bool push = false;                   // type=registry; type=image,push=true
+  std::vector<std::string> names;      // name=…: further tags
+};
+
+// "type=docker,dest=app.tar". Errors: Fault::user for types that are not served.
+Result<BuildOutput> parse_build_output(const std::string& text);
+
+}  // namespace scangate

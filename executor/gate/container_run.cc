@@ -1,0 +1,282 @@
+#include "executor/gate/container_run.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "executor/settings/settings.h"
+#include "pipeline/build/accounts.h"
+#include "pipeline/command/scanner.h"
+#include "scan/report/report.h"
+
+namespace scangate {
+namespace fs = std::filesystem;
+namespace {
+
+// What docker itself ends with when the container did not come to be.
+constexpr int kNotRun = 125;
+constexpr std::size_t kMaxEnvironmentFileBytes = 1U << 20U;
+constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+void set_variable(std::vector<std::string>& environment, std::string_view name, std::string_view value) {
+  std::erase_if(environment, [&](const std::string& entry) {
+    return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
+  });
+  environment.push_back(fmt::format("{}={}", name, value));
+}
+
+// NAME=VALUE, or NAME for what the caller has; nothing when it has not.
+void set_asked(std::vector<std::string>& environment, const std::string& entry, const GateCall& call) {
+  const std::size_t equals = entry.find('=');
+  if (equals != std::string::npos)
+    set_variable(environment, std::string_view(entry).substr(0, equals), std::string_view(entry).substr(equals + 1));
+  else if (const auto value = call.variable(entry))
+    set_variable(environment, entry, *value);
+}
+
+class Container {
+ public:
+  Container(ImageCommands& images, GateCall& call, const command::RunRequest& asked)
+      : images_(images), call_(call), asked_(asked) {}
+
+  Result<Exit> run() {
+    SCANGATE_CHECK(check());
+    SCANGATE_TRY(const Digest digest, image());
+    SCANGATE_TRY(const Manifest manifest, images_.store().manifest(digest));
+    SCANGATE_TRY(const ImageConfig config, images_.store().config(manifest));
+    Engine& engine = images_.engine();
+    SCANGATE_TRY(const auto lease, images_.store().lease());
+    SCANGATE_TRY(Sandbox * sandbox, engine.sandbox(call_.console));
+    SCANGATE_TRY(Snapshots * snapshots, engine.snapshots());
+    SCANGATE_TRY(Workspace workspace, snapshots->mount(config.diff_ids, call_.cancel, call_.console));
+    SandboxSpec spec;
+    spec.root = workspace.root();
+    spec.root_read_only = asked_.read_only;
+    spec.no_new_privileges = asked_.no_new_privileges;
+    spec.network = asked_.network == "none" ? Network::none : Network::host;
+    if (!asked_.hostname.empty()) spec.hostname = asked_.hostname;
+    SCANGATE_CHECK(set_command(config, spec));
+    SCANGATE_CHECK(set_user(config, workspace.root(), spec));
+    SCANGATE_CHECK(set_environment(config, spec));
+    spec.directory = !asked_.directory.empty()          ? asked_.directory
+                     : config.working_directory.empty() ? "/"
+                                                        : config.working_directory;
+    if (!spec.directory.starts_with('/'))
+      return fail(Fault::user,
+                  fmt::format("the working directory '{}' is not an absolute path", printable(spec.directory)));
+    SCANGATE_CHECK(set_mounts(workspace, spec));
+    spec.stdin_fd = asked_.interactive ? call_.request.input.get() : -1;
+    spec.stdout_fd = call_.request.output.get();
+    spec.stderr_fd = call_.request.error.get();
+    return sandbox->run(spec, call_.cancel, {});
+  }
+
+ private:
+  Result<void> check() const {
+    if (!asked_.refused.empty())
+      return fail(Error(Fault::user, fmt::format("docker run: {} is not served", asked_.refused.front().first))
+                      .remedy(asked_.refused.front().second));
+    if (!asked_.network.empty() && asked_.network != "host" && asked_.network != "none" && asked_.network != "bridge" &&
+        asked_.network != "default")
+      return fail(Error(Fault::user, fmt::format("docker run: --network '{}' is not served", printable(asked_.network)))
+                      .remedy("host and none are"));
+    return {};
+  }
+
+  Result<Digest> image() {
+    if (asked_.pull == "never") return images_.resolve(asked_.image);
+    const Result<Platform> platform =
+        asked_.platform.empty() ? Result<Platform>(Platform::host()) : Platform::parse(asked_.platform);
+    if (!platform) return fail(platform.error());
+    if (asked_.pull == "always") {
+      SCANGATE_TRY(const Reference name, Reference::parse(asked_.image));
+      SCANGATE_TRY(const auto pulled, images_.pull(call_, name, *platform, PullPolicy::always, call_.console));
+      return pulled.manifest_digest;
+    }
+    return images_.resolve_or_pull(call_, asked_.image);
+  }
+
+  // An entrypoint from the command line takes the image's command away, too.
+  Result<void> set_command(const ImageConfig& config, SandboxSpec& spec) const {
+    if (asked_.entrypoint) {
+      if (!asked_.entrypoint->empty()) spec.argv.push_back(*asked_.entrypoint);
+    } else if (config.entrypoint) {
+      spec.argv = *config.entrypoint;
+    }
+    const auto& command =
+        asked_.command.empty() && !asked_.entrypoint && config.command ? *config.command : asked_.command;
+    spec.argv.insert(spec.argv.end(), command.begin(), command.end());
+    if (spec.argv.empty())
+      return fail(Fault::user, fmt::format("no command is given, and {} has none", printable(asked_.image)));
+    return {};
+  }
+
+  Result<void> set_user(const ImageConfig& config, const fs::path& root, SandboxSpec& spec) {
+    SCANGATE_TRY(const UniqueFd folder, open_file(root, O_PATH | O_DIRECTORY));
+    const auto text_of = [&](const char* file) -> Result<std::string> {
+      auto fd = open_in_root(folder.get(), file, O_RDONLY | O_NONBLOCK);
+      if (!fd) return std::string();  // an image without accounts
+      return read_fd(fd->get(), build::kMaxAccountsBytes, file);
+    };
+    build::Accounts accounts;
+    SCANGATE_TRY(accounts.passwd, text_of("/etc/passwd"));
+    SCANGATE_TRY(accounts.group, text_of("/etc/group"));
+    SCANGATE_TRY(const build::RunUser found,
+                 build::parse_run_user(asked_.user.empty() ? config.user : asked_.user, accounts));
+    spec.uid = found.owner.uid;
+    spec.gid = found.owner.gid;
+    spec.groups = found.groups;
+    home_ = found.home;
+    return {};
+  }
+
+  Result<void> set_environment(const ImageConfig& config, SandboxSpec& spec) const {
+    spec.environment = config.environment;
+    if (!environment_value(spec.environment, "PATH")) set_variable(spec.environment, "PATH", kDefaultPath);
+    if (!environment_value(spec.environment, "HOME")) set_variable(spec.environment, "HOME", home_);
+    set_variable(spec.environment, "HOSTNAME", spec.hostname);
+    for (const auto& file : asked_.environment_files) {
+      SCANGATE_TRY(const std::string text, call_.files.read(file, kMaxEnvironmentFileBytes));
+      for (const std::string& line : split(text, '\n'))
+        if (const auto entry = trim(line); !entry.empty() && !entry.starts_with('#'))
+          set_asked(spec.environment, std::string(entry), call_);
+    }
+    for (const auto& entry : asked_.environment)
+      set_asked(spec.environment, entry, call_);
+    return {};
+  }
+
+  Result<void> set_mounts(Workspace& workspace, SandboxSpec& spec) {
+    const auto point = [&](const std::string& target, bool folder) {
+      return workspace.add_mount_point(target, folder ? Workspace::PointKind::directory : Workspace::PointKind::file);
+    };
+    for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) {
+      std::error_code error;
+      const fs::path real = fs::canonical(file, error);
+      if (error || spec.network == Network::none) continue;
+      SCANGATE_CHECK(point(file, false));
+      spec.mounts.push_back({.source = real, .target = file});
+    }
+    for (const auto& volume : asked_.volumes) {
+      if (volume.source.empty()) {
+        SCANGATE_CHECK(point(volume.target, true));
+        spec.mounts.push_back({.source = {}, .target = volume.target, .read_only = false});
+        continue;
+      }
+      SCANGATE_TRY(UniqueFd opened, open_volume(volume.source));
+      struct stat status{};
+      if (fstat(opened.get(), &status) != 0) return fail(host_error("cannot look at " + volume.source, errno));
+      SCANGATE_CHECK(point(volume.target, S_ISDIR(status.st_mode)));
+      // By descriptor: it stays what it was opened as, whatever the job puts in its place.
+      spec.mounts.push_back({.source = fmt::format("/proc/{}/fd/{}", getpid(), opened.get()),
+                             .target = volume.target,
+                             .read_only = volume.read_only});
+      opened_.push_back(std::move(opened));
+    }
+    SCANGATE_CHECK(point(spec.directory, true));
+    for (const auto& target : sandbox_mount_points())
+      SCANGATE_CHECK(point(target, true));
+    return {};
+  }
+
+  // The job's own folders can be mounted, found on the host's side of their mount and opened inside it: the job's other
+  // files live in a mount namespace from which nothing can be bound.
+  Result<UniqueFd> open_volume(const std::string& source) const {
+    if (source.find('/') == std::string::npos)
+      return fail(Error(Fault::user, fmt::format("docker run: the volume '{}' is not served", printable(source)))
+                      .remedy("mount a folder of the project, './" + printable(source) + "'"));
+    const std::string path = call_.files.absolute(source);
+    if (path == "/var/run/docker.sock" || path == "/run/docker.sock")
+      return fail(Error(Fault::user, "docker run: there is no Docker daemon whose socket could be mounted")
+                      .remedy("the commands docker, podman and others are served in the job itself"));
+    for (const auto& folder : images_.context().folders) {
+      const std::string inside = fs::path(path).lexically_relative(folder.target).string();
+      if (folder.source.empty() || inside.empty() || inside.starts_with("..")) continue;
+      SCANGATE_TRY(const UniqueFd root, open_file(folder.source, O_PATH));
+      if (auto fd = open_in_root(root.get(), inside, O_PATH)) return fd;
+      // Docker makes a folder that is missing.
+      const fs::path relative(inside);
+      const std::string above = relative.parent_path().empty() ? "." : relative.parent_path().string();
+      SCANGATE_TRY(const UniqueFd parent, open_in_root(root.get(), above, O_PATH | O_DIRECTORY));
+      if (mkdirat(parent.get(), relative.filename().c_str(), 0755) != 0 && errno != EEXIST)
+        return fail(host_error("cannot make the folder " + source, errno));
+      return open_in_root(root.get(), inside, O_PATH);
+    }
+    return fail(Error(Fault::user, fmt::format("docker run: '{}' cannot be mounted", printable(source)))
+                    .remedy("folders of the project can"));
+  }
+
+  ImageCommands& images_;
+  GateCall& call_;
+  const command::RunRequest& asked_;
+  std::string home_ = "/";
+  std::vector<UniqueFd> opened_;
+};
+
+// Which of our reports comes nearest to what the scanner was to write.
+ReportFormat report_format(std::string_view wanted) {
+  const std::string format = to_lower(wanted);
+  if (format.find("gitlab") != std::string::npos)
+    return format.find("codequality") != std::string::npos ? ReportFormat::codequality : ReportFormat::gitlab;
+  if (format.find("junit") != std::string::npos) return ReportFormat::junit;
+  if (format.find("json") != std::string::npos) return ReportFormat::json;
+  return ReportFormat::table;
+}
+
+// Where a path of the container is in the job, by the volumes; empty when it is in none.
+std::string in_job(const command::RunRequest& asked, const std::string& path) {
+  const std::string absolute = (fs::path(asked.directory.empty() ? "/" : asked.directory) / path).lexically_normal();
+  for (const auto& volume : asked.volumes) {
+    const std::string inside = fs::path(absolute).lexically_relative(volume.target).string();
+    if (volume.source.find('/') == std::string::npos || inside.empty() || inside.starts_with("..")) continue;
+    return inside == "." ? volume.source : volume.source + "/" + inside;
+  }
+  return {};
+}
+
+}  // namespace
+
+int run_container(ImageCommands& images, GateCall& call, const command::RunRequest& asked) {
+  const auto exit = Container(images, call, asked).run();
+  if (exit) return exit->shell_code();
+  return call.fail_with(exit.error(), start_failure_code(exit.error()).value_or(kNotRun));
+}
+
+std::optional<int> answer_scanner(ImageCommands& images, GateCall& call, const command::RunRequest& asked) {
+  const auto scanner = command::parse_scanner(asked.image, asked.command);
+  if (!scanner) return call.fail_with(scanner.error());
+  if (!*scanner) return std::nullopt;
+  const command::ScannerRequest& request = **scanner;
+  if (request.image.empty()) {
+    call.print(
+        fmt::format("{} is answered by scangate's own scan; there is nothing to prepare for it\n", request.scanner));
+    return 0;
+  }
+  call.say(fmt::format("{} of {} is answered by scangate's own scan, with this host's data and policy\n",
+                       request.scanner, printable(request.image)));
+  const auto digest = images.resolve_or_pull(call, request.image);
+  if (!digest) return call.fail_with(digest.error(), exit_number(ExitCode::undecided));
+  const auto name = Reference::parse(request.image);
+  const auto result = images.scan(call, *digest, name ? name->familiar() : request.image);
+  if (!result) return call.fail_with(result.error(), exit_number(ExitCode::undecided));
+  if (!request.output.empty()) {
+    const std::string path = in_job(asked, request.output);
+    if (path.empty()) {
+      call.say(fmt::format("note: the report {} would be in no folder of the job, and is not written\n",
+                           printable(request.output)));
+    } else {
+      const auto written =
+          call.files.write(path, render_report(report_format(request.format), {*result}, ReportOptions{}));
+      if (!written) return call.fail_with(written.error());
+      call.say(fmt::format("note: {} holds scangate's report, not {}'s\n", printable(path), request.scanner));
+    }
+  }
+  if (images.engine().settings().enforce != Enforce::strict) return 0;
+  return exit_number(exit_code_of(result->verdict.outcome));
+}
+
+}  // namespace scangate
