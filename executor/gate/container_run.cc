@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "executor/gate/bound_path.h"
 #include "executor/settings/settings.h"
 #include "pipeline/build/accounts.h"
 #include "pipeline/command/scanner.h"
@@ -167,15 +167,14 @@ class Container {
         spec.mounts.push_back({.source = {}, .target = volume.target, .read_only = false});
         continue;
       }
-      SCANGATE_TRY(UniqueFd opened, open_volume(volume.source));
+      SCANGATE_TRY(const UniqueFd opened, open_volume(volume.source));
       struct stat status{};
       if (fstat(opened.get(), &status) != 0) return fail(host_error("cannot look at " + volume.source, errno));
       SCANGATE_CHECK(point(volume.target, S_ISDIR(status.st_mode)));
-      // By descriptor: it stays what it was opened as, whatever the job puts in its place.
-      spec.mounts.push_back({.source = fmt::format("/proc/{}/fd/{}", getpid(), opened.get()),
-                             .target = volume.target,
-                             .read_only = volume.read_only});
-      opened_.push_back(std::move(opened));
+      SCANGATE_TRY(TempDir place, images_.store().make_work_folder("volume-"));
+      SCANGATE_TRY(auto bound, BoundPath::make(opened.get(), std::move(place)));
+      spec.mounts.push_back({.source = bound.path(), .target = volume.target, .read_only = volume.read_only});
+      bound_.push_back(std::move(bound));
     }
     SCANGATE_CHECK(point(spec.directory, true));
     for (const auto& target : sandbox_mount_points())
@@ -214,7 +213,7 @@ class Container {
   GateCall& call_;
   const command::RunRequest& asked_;
   std::string home_ = "/";
-  std::vector<UniqueFd> opened_;
+  std::vector<BoundPath> bound_;  // until the command has ended
 };
 
 // Which of our reports comes nearest to what the scanner was to write.

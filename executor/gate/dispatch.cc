@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "executor/gate/compose_front.h"
 #include "executor/gate/docker_front.h"
 
 namespace scangate {
@@ -16,8 +17,9 @@ struct Program {
   Front serve;
 };
 
-constexpr std::array<Program, 3> kPrograms = {{
+constexpr std::array<Program, 4> kPrograms = {{
     {"docker", serve_docker},
+    {"docker-compose", serve_compose},
     {"nerdctl", serve_docker},
     {"podman", serve_docker},
 }};

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "executor/gate/build_output.h"
+#include "executor/gate/compose_front.h"
 #include "executor/gate/container_run.h"
 #include "executor/gate/go_template.h"
 #include "executor/gate/image_files.h"
@@ -213,6 +214,10 @@ class DockerFront {
     return 0;
   }
 
+  int operator()(const command::ComposeArguments& asked) {
+    return serve_compose_arguments(images_, call_, asked.arguments);
+  }
+
   int operator()(const command::RunRequest& asked) {
     if (const auto answered = answer_scanner(images_, call_, asked)) return *answered;
     return run_container(images_, call_, asked);
@@ -289,6 +294,10 @@ class DockerFront {
 
 }  // namespace
 
+int serve_docker_request(ImageCommands& images, GateCall& call, const command::DockerRequest& request) {
+  return std::visit(DockerFront(images, call), request);
+}
+
 int serve_docker(ImageCommands& images, GateCall& call) {
   auto parsed = command::parse_docker(call.arguments());
   if (!parsed) return call.fail_with(parsed.error());
@@ -297,7 +306,7 @@ int serve_docker(ImageCommands& images, GateCall& call) {
                       parsed->config_folder, parsed->notes);
   for (const auto& note : parsed->notes)
     call.say("note: " + note + "\n");
-  return std::visit(DockerFront(images, call), parsed->request);
+  return serve_docker_request(images, call, parsed->request);
 }
 
 }  // namespace scangate

@@ -6,5 +6,7 @@ namespace scangate {
 
 // The exit code, as docker gives it.
 int serve_docker(ImageCommands& images, GateCall& call);
+// A request that is parsed already, from another front end with docker's words.
+int serve_docker_request(ImageCommands& images, GateCall& call, const command::DockerRequest& request);
 
 }  // namespace scangate

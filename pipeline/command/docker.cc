@@ -143,6 +143,7 @@ class DockerParser {
     if (name == "history") return history("docker history", rest);
     if (name == "run") return run_container("docker run", rest);
     if (name == "container") return container(rest);
+    if (name == "compose") return DockerRequest(ComposeArguments{{rest.begin(), rest.end()}});
     if (name == "image") return image(rest);
     if (name == "builder") return builder_group(rest);
     if (name == "buildx") return buildx(rest);
@@ -537,7 +538,7 @@ Result<DockerCommand> parse_docker(std::span<const std::string> args) {
 std::string_view name_of(const DockerRequest& request) {
   static constexpr std::array<std::string_view, std::variant_size_v<DockerRequest>> kNames = {
       "build", "push", "pull",    "tag",  "login",   "logout", "images",  "inspect", "rmi",
-      "save",  "load", "version", "info", "builder", "help",   "history", "run"};
+      "save",  "load", "version", "info", "builder", "help",   "history", "run",     "compose"};
   return kNames[request.index()];
 }
 

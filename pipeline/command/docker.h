@@ -150,9 +150,15 @@ struct HelpRequest {
   std::string text;
 };
 
-using DockerRequest = std::variant<BuildRequest, PushRequest, PullRequest, TagRequest, LoginRequest, LogoutRequest,
-                                   ImagesRequest, InspectRequest, RmiRequest, SaveRequest, LoadRequest, VersionRequest,
-                                   InfoRequest, BuilderRequest, HelpRequest, HistoryRequest, RunRequest>;
+// `docker compose …`: parse_compose() reads it.
+struct ComposeArguments {
+  std::vector<std::string> arguments;
+};
+
+using DockerRequest =
+    std::variant<BuildRequest, PushRequest, PullRequest, TagRequest, LoginRequest, LogoutRequest, ImagesRequest,
+                 InspectRequest, RmiRequest, SaveRequest, LoadRequest, VersionRequest, InfoRequest, BuilderRequest,
+                 HelpRequest, HistoryRequest, RunRequest, ComposeArguments>;
 
 struct DockerCommand {
   DockerRequest request;

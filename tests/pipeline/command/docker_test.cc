@@ -128,6 +128,9 @@ TEST(Docker, TheOtherCommands) {
   EXPECT_EQ(
       request_of<BuilderRequest>({"buildx", "create", "--use", "--name", "b", "--driver", "docker-container"}).name,
       "b");
+  EXPECT_EQ(request_of<HistoryRequest>({"history", "--no-trunc", "a"}).image, "a");
+  EXPECT_EQ(request_of<RunRequest>({"container", "run", "--rm", "a", "-b"}).command, Args{"-b"});
+  EXPECT_EQ(request_of<ComposeArguments>({"compose", "-f", "x", "build"}).arguments, (Args{"-f", "x", "build"}));
   EXPECT_FALSE(request_of<HelpRequest>({}).text.empty());
   EXPECT_FALSE(request_of<HelpRequest>({"build", "--help"}).text.empty());
 }
@@ -143,13 +146,19 @@ TEST(Docker, GlobalFlagsStandBeforeTheCommand) {
 
 TEST(Docker, RefusalsSayWhatIsServed) {
   const std::string served =
-      " (build, buildx build, push, pull, tag, login, logout, images, inspect, rmi, save, load, version, info and the "
-      "same under "
-      "'docker image' are)";
+      " (build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, version, "
+      "info and the same under 'docker image' are)";
   const std::pair<Args, std::string> cases[] = {
-      {{"run", "--rm", "alpine"}, "docker: 'run' is not served by scangate" + served},
+      {{"swarm", "init"}, "docker: 'swarm' is not served by scangate" + served},
+      {{"exec", "c", "ls"},
+       "docker: 'exec' is not served by scangate (containers end with their 'docker run'; what goes on beside a job "
+       "belongs to its 'services:')"},
+      {{"manifest", "create", "a", "b"},
+       "docker: 'manifest' is not served by scangate (images are built for the runner's own platform; push each and "
+       "join "
+       "them where all are)"},
       {{"psuh", "a"}, "docker: 'psuh' is not served by scangate (did you mean 'push'?)"},
-      {{"image", "history", "a"}, "docker image: 'history' is not served by scangate" + served},
+      {{"image", "mount", "a"}, "docker image: 'mount' is not served by scangate" + served},
       {{"build", "--taag", "x", "."}, "docker build: unknown flag: --taag (did you mean --tag?)"},
       {{"build", "-z", "."}, "docker build: unknown shorthand flag: 'z'"},
       {{"build", "--secret", "id=x", "."},

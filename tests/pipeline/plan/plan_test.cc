@@ -79,18 +79,19 @@ TEST(Plan, JobsOfOneStageDoNotKnowEachOtherUnlessNeeded) {
 
 TEST(Plan, WhatIsNotServedIsANote) {
   const auto plan = read_plan(
-      "a:\n  script:\n    - docker run --rm alpine true\n    - podman push\n    - skopeo copy docker://a docker://b\n"
+      "a:\n  script:\n    - docker swarm init\n    - podman push\n    - skopeo copy docker://a docker://b\n"
       "    - /kaniko/executor --destination x\n    - $DOCKER push x\n    - docker version\n    - buildah --version\n");
   ASSERT_TRUE(plan);
   EXPECT_TRUE(plan->jobs.at(0).operations.empty());
-  EXPECT_EQ(notes(plan->jobs.at(0)),
-            (Lines{".gitlab-ci.yml:3:7: docker: 'run' is not served by scangate (build, buildx build, push, pull, tag, "
-                   "login, logout, "
-                   "images, inspect, rmi, save, load, version, info and the same under 'docker image' are)",
-                   ".gitlab-ci.yml:4:7: podman push: requires exactly 1 argument, the image (see 'docker push --help')",
-                   ".gitlab-ci.yml:5:7: 'skopeo' is not read by the plan; the gate decides at run time",
-                   ".gitlab-ci.yml:6:7: 'executor' is not read by the plan; the gate decides at run time",
-                   ".gitlab-ci.yml:7:7: '$DOCKER': the program is decided at run time"}));
+  EXPECT_EQ(
+      notes(plan->jobs.at(0)),
+      (Lines{".gitlab-ci.yml:3:7: docker: 'swarm' is not served by scangate (build, buildx build, push, pull, tag, "
+             "login, logout, images, inspect, history, rmi, save, load, run, version, info and the same under "
+             "'docker image' are)",
+             ".gitlab-ci.yml:4:7: podman push: requires exactly 1 argument, the image (see 'docker push --help')",
+             ".gitlab-ci.yml:5:7: 'skopeo' is not read by the plan; the gate decides at run time",
+             ".gitlab-ci.yml:6:7: 'executor' is not read by the plan; the gate decides at run time",
+             ".gitlab-ci.yml:7:7: '$DOCKER': the program is decided at run time"}));
 }
 
 TEST(Plan, OperationsAreCapped) {
