@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "executor/gate/bound_path.h"
 #include "executor/settings/settings.h"
-#include "pipeline/build/accounts.h"
 #include "pipeline/command/scanner.h"
 #include "scan/report/report.h"
 
@@ -22,53 +21,48 @@ constexpr int kNotRun = 125;
 constexpr std::size_t kMaxEnvironmentFileBytes = 1U << 20U;
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-void set_variable(std::vector<std::string>& environment, std::string_view name, std::string_view value) {
-  std::erase_if(environment, [&](const std::string& entry) {
-    return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
-  });
-  environment.push_back(fmt::format("{}={}", name, value));
-}
-
 // NAME=VALUE, or NAME for what the caller has; nothing when it has not.
 void set_asked(std::vector<std::string>& environment, const std::string& entry, const GateCall& call) {
   const std::size_t equals = entry.find('=');
   if (equals != std::string::npos)
-    set_variable(environment, std::string_view(entry).substr(0, equals), std::string_view(entry).substr(equals + 1));
+    set_variable(environment, std::string_view(entry).substr(0, equals), entry.substr(equals + 1));
   else if (const auto value = call.variable(entry))
     set_variable(environment, entry, *value);
 }
 
-class Container {
+class ContainerRun {
  public:
-  Container(ImageCommands& images, GateCall& call, const command::RunRequest& asked)
+  ContainerRun(ImageCommands& images, GateCall& call, const command::RunRequest& asked)
       : images_(images), call_(call), asked_(asked) {}
 
   Result<Exit> run() {
     SCANGATE_CHECK(check());
     SCANGATE_TRY(const Digest digest, image());
-    SCANGATE_TRY(const Manifest manifest, images_.store().manifest(digest));
-    SCANGATE_TRY(const ImageConfig config, images_.store().config(manifest));
     Engine& engine = images_.engine();
     SCANGATE_TRY(const auto lease, images_.store().lease());
     SCANGATE_TRY(Sandbox * sandbox, engine.sandbox(call_.console));
-    SCANGATE_TRY(Snapshots * snapshots, engine.snapshots());
-    SCANGATE_TRY(Workspace workspace, snapshots->mount(config.diff_ids, call_.cancel, call_.console));
-    SandboxSpec spec;
-    spec.root = workspace.root();
+    SCANGATE_TRY(auto volumes, mounts());
+    const ContainerImage image{
+        .digest = digest,
+        .entrypoint = asked_.entrypoint ? std::vector{*asked_.entrypoint} : std::vector<std::string>(),
+        .user = asked_.user};
+    SCANGATE_TRY(Container container, make_container(engine, image, asked_.command, std::move(volumes), std::nullopt,
+                                                     call_.cancel, call_.console));
+    SandboxSpec& spec = container.spec;
     spec.root_read_only = asked_.read_only;
-    spec.no_new_privileges = asked_.no_new_privileges;
-    spec.network = asked_.network == "none" ? Network::none : Network::host;
+    spec.no_new_privileges = spec.no_new_privileges || asked_.no_new_privileges;
+    // The job's own network in every other case: a container reaches what the job reaches, and no more.
+    if (asked_.network == "none")
+      spec.network = Network::none;
+    else
+      spec.join = images_.context().network;
     if (!asked_.hostname.empty()) spec.hostname = asked_.hostname;
-    SCANGATE_CHECK(set_command(config, spec));
-    SCANGATE_CHECK(set_user(config, workspace.root(), spec));
-    SCANGATE_CHECK(set_environment(config, spec));
-    spec.directory = !asked_.directory.empty()          ? asked_.directory
-                     : config.working_directory.empty() ? "/"
-                                                        : config.working_directory;
+    SCANGATE_CHECK(set_environment(spec));
+    if (!asked_.directory.empty()) spec.directory = asked_.directory;
     if (!spec.directory.starts_with('/'))
       return fail(Fault::user,
                   fmt::format("the working directory '{}' is not an absolute path", printable(spec.directory)));
-    SCANGATE_CHECK(set_mounts(workspace, spec));
+    SCANGATE_CHECK(container.workspace.add_mount_point(spec.directory, Workspace::PointKind::directory));
     spec.stdin_fd = asked_.interactive ? call_.request.input.get() : -1;
     spec.stdout_fd = call_.request.output.get();
     spec.stderr_fd = call_.request.error.get();
@@ -100,44 +94,8 @@ class Container {
     return images_.resolve_or_pull(call_, asked_.image);
   }
 
-  // An entrypoint from the command line takes the image's command away, too.
-  Result<void> set_command(const ImageConfig& config, SandboxSpec& spec) const {
-    if (asked_.entrypoint) {
-      if (!asked_.entrypoint->empty()) spec.argv.push_back(*asked_.entrypoint);
-    } else if (config.entrypoint) {
-      spec.argv = *config.entrypoint;
-    }
-    const auto& command =
-        asked_.command.empty() && !asked_.entrypoint && config.command ? *config.command : asked_.command;
-    spec.argv.insert(spec.argv.end(), command.begin(), command.end());
-    if (spec.argv.empty())
-      return fail(Fault::user, fmt::format("no command is given, and {} has none", printable(asked_.image)));
-    return {};
-  }
-
-  Result<void> set_user(const ImageConfig& config, const fs::path& root, SandboxSpec& spec) {
-    SCANGATE_TRY(const UniqueFd folder, open_file(root, O_PATH | O_DIRECTORY));
-    const auto text_of = [&](const char* file) -> Result<std::string> {
-      auto fd = open_in_root(folder.get(), file, O_RDONLY | O_NONBLOCK);
-      if (!fd) return std::string();  // an image without accounts
-      return read_fd(fd->get(), build::kMaxAccountsBytes, file);
-    };
-    build::Accounts accounts;
-    SCANGATE_TRY(accounts.passwd, text_of("/etc/passwd"));
-    SCANGATE_TRY(accounts.group, text_of("/etc/group"));
-    SCANGATE_TRY(const build::RunUser found,
-                 build::parse_run_user(asked_.user.empty() ? config.user : asked_.user, accounts));
-    spec.uid = found.owner.uid;
-    spec.gid = found.owner.gid;
-    spec.groups = found.groups;
-    home_ = found.home;
-    return {};
-  }
-
-  Result<void> set_environment(const ImageConfig& config, SandboxSpec& spec) const {
-    spec.environment = config.environment;
-    if (!environment_value(spec.environment, "PATH")) set_variable(spec.environment, "PATH", kDefaultPath);
-    if (!environment_value(spec.environment, "HOME")) set_variable(spec.environment, "HOME", home_);
+  Result<void> set_environment(SandboxSpec& spec) const {
+    if (!environment_value(spec.environment, "PATH")) set_variable(spec.environment, "PATH", std::string(kDefaultPath));
     set_variable(spec.environment, "HOSTNAME", spec.hostname);
     for (const auto& file : asked_.environment_files) {
       SCANGATE_TRY(const std::string text, call_.files.read(file, kMaxEnvironmentFileBytes));
@@ -150,36 +108,21 @@ class Container {
     return {};
   }
 
-  Result<void> set_mounts(Workspace& workspace, SandboxSpec& spec) {
-    const auto point = [&](const std::string& target, bool folder) {
-      return workspace.add_mount_point(target, folder ? Workspace::PointKind::directory : Workspace::PointKind::file);
-    };
-    for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) {
-      std::error_code error;
-      const fs::path real = fs::canonical(file, error);
-      if (error || spec.network == Network::none) continue;
-      SCANGATE_CHECK(point(file, false));
-      spec.mounts.push_back({.source = real, .target = file});
-    }
+  Result<std::vector<SandboxMount>> mounts() {
+    std::vector<SandboxMount> out;
+    if (asked_.network != "none") out = name_mounts(images_.context().names);
     for (const auto& volume : asked_.volumes) {
       if (volume.source.empty()) {
-        SCANGATE_CHECK(point(volume.target, true));
-        spec.mounts.push_back({.source = {}, .target = volume.target, .read_only = false});
+        out.push_back({.source = {}, .target = volume.target, .read_only = false});
         continue;
       }
       SCANGATE_TRY(const UniqueFd opened, open_volume(volume.source));
-      struct stat status{};
-      if (fstat(opened.get(), &status) != 0) return fail(host_error("cannot look at " + volume.source, errno));
-      SCANGATE_CHECK(point(volume.target, S_ISDIR(status.st_mode)));
       SCANGATE_TRY(TempDir place, images_.store().make_work_folder("volume-"));
       SCANGATE_TRY(auto bound, BoundPath::make(opened.get(), std::move(place)));
-      spec.mounts.push_back({.source = bound.path(), .target = volume.target, .read_only = volume.read_only});
+      out.push_back({.source = bound.path(), .target = volume.target, .read_only = volume.read_only});
       bound_.push_back(std::move(bound));
     }
-    SCANGATE_CHECK(point(spec.directory, true));
-    for (const auto& target : sandbox_mount_points())
-      SCANGATE_CHECK(point(target, true));
-    return {};
+    return out;
   }
 
   // The job's own folders can be mounted, found on the host's side of their mount and opened inside it: the job's other
@@ -212,7 +155,6 @@ class Container {
   ImageCommands& images_;
   GateCall& call_;
   const command::RunRequest& asked_;
-  std::string home_ = "/";
   std::vector<BoundPath> bound_;  // until the command has ended
 };
 
@@ -240,7 +182,7 @@ std::string in_job(const command::RunRequest& asked, const std::string& path) {
 }  // namespace
 
 int run_container(ImageCommands& images, GateCall& call, const command::RunRequest& asked) {
-  const auto exit = Container(images, call, asked).run();
+  const auto exit = ContainerRun(images, call, asked).run();
   if (exit) return exit->shell_code();
   return call.fail_with(exit.error(), start_failure_code(exit.error()).value_or(kNotRun));
 }

@@ -13,6 +13,7 @@
 #include "executor/engine/engine.h"
 #include "executor/engine/logins.h"
 #include "executor/gate/call.h"
+#include "executor/job/container.h"
 #include "pipeline/command/docker.h"
 
 namespace scangate {
@@ -23,7 +24,9 @@ struct GateContext {
   std::shared_ptr<Broker> broker;  // turns the job's placeholders into credentials for their hosts; may be null
   std::vector<SandboxMount>
       folders;  // the job's own, for `docker run -v`: what else it sees cannot be mounted elsewhere
-  std::filesystem::path state_folder;  // of this job, on the host: for what lives longer than one command
+  std::filesystem::path state_folder;   // of this job, on the host: for what lives longer than one command
+  const JobNetwork* network = nullptr;  // of the job, which `docker run` joins; null is the host's
+  NameFiles names;                      // what containers resolve names with
 };
 
 // Thread-safe. Lives as long as the job's scripts run. Errors are for the job's log: they never hold a secret.

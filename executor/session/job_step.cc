@@ -113,6 +113,8 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   step.context.broker = script.broker;
   step.context.folders = script.script.mounts;
   step.context.state_folder = script.state_folder;
+  step.context.network = network.get();
+  step.context.names = script.script.names;
   ImageCommands images(engine, std::move(logins), step.context);
   SCANGATE_TRY(auto server, GateServer::start(gate_folder / fs::path(wire::kSocket).filename(),
                                               [&](GateRequest& request, const Cancel& gone) {
