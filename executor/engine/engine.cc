@@ -88,7 +88,7 @@ const Policy& Engine::policy() const { return *state_->policy; }
 Result<Sandbox*> Engine::sandbox(Progress& progress) {
   const std::lock_guard lock(state_->mutex);
   if (!state_->sandbox) {
-    const SandboxSettings settings{.runtime = state_->settings.runtime, .state_folder = state_->settings.store / "sandbox"};
+    const SandboxSettings settings{.runtime = state_->settings.runtime, .state_folder = state_->settings.store / "sandbox", .limits = state_->settings.limits};
     SCANGATE_TRY(state_->sandbox, probe_sandbox(settings, state_->runner));
     progress.line(Level::debug, "sandbox: " + state_->sandbox->description());
   }

@@ -13,6 +13,7 @@
 #include "executor/runner/job_secrets.h"
 #include "executor/services/service_names.h"
 #include "executor/session/job_step.h"
+#include "pipeline/sandbox/cgroups.h"
 #include "scan/report/report.h"
 
 namespace scangate {
@@ -264,6 +265,8 @@ Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
   if (state.parent_path() != (settings.store / "jobs").lexically_normal())
     return fail(Fault::host,
                 fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
+  // Groups of a killed script are removed by the next look at them.
+  static_cast<void>(Cgroups::probe(settings.limits));
   return remove_tree(state);
 }
 

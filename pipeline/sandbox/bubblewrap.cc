@@ -21,8 +21,11 @@ constexpr int kFilterFd = 3;
 
 class BubblewrapSandbox final : public Sandbox {
  public:
-  BubblewrapSandbox(std::string program, ProcessRunner& runner, std::string description)
-      : program_(std::move(program)), runner_(runner), description_(std::move(description)) {}
+  BubblewrapSandbox(std::string program, ProcessRunner& runner, std::string description, RunLimits limits)
+      : program_(std::move(program)),
+        runner_(runner),
+        description_(std::move(description)),
+        limits_(std::move(limits)) {}
 
   const std::string& description() const override { return description_; }
 
@@ -48,8 +51,11 @@ class BubblewrapSandbox final : public Sandbox {
     command.inherit = {{filter.get(), kFilterFd}};
     command.kill_after = spec.kill_after;
     const int network_fd = spec.join == nullptr ? -1 : spec.join->namespace_fd();
-    if (network_fd >= 0)
-      command.before_exec = [network_fd] { return setns(network_fd, CLONE_NEWNET) == 0 ? 0 : errno; };
+    SCANGATE_TRY(const auto group, limits_.group_for(spec));
+    command.before_exec = [network_fd, &group] {
+      if (const int number = group->join(); number != 0) return number;
+      return network_fd < 0 || setns(network_fd, CLONE_NEWNET) == 0 ? 0 : errno;
+    };
     command.dies_with_us = true;
     Complaints complaints(on_output);
     auto exit =
@@ -98,12 +104,14 @@ class BubblewrapSandbox final : public Sandbox {
   std::string program_;
   ProcessRunner& runner_;
   std::string description_;
+  RunLimits limits_;
 };
 
 }  // namespace
 
-std::unique_ptr<Sandbox> make_bubblewrap_sandbox(std::string program, ProcessRunner& runner, std::string description) {
-  return std::make_unique<BubblewrapSandbox>(std::move(program), runner, std::move(description));
+std::unique_ptr<Sandbox> make_bubblewrap_sandbox(std::string program, ProcessRunner& runner, std::string description,
+                                                 RunLimits limits) {
+  return std::make_unique<BubblewrapSandbox>(std::move(program), runner, std::move(description), std::move(limits));
 }
 
 }  // namespace scangate

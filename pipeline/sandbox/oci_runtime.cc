@@ -52,7 +52,8 @@ struct Preparation {
   std::uint64_t root_attributes = kNoDev;
   bool mount_cgroup2 = false;
   bool bind_sys = false;
-  int network_fd = -1;                          // the namespace to run in; -1: ours
+  int network_fd = -1;  // the namespace to run in; -1: ours
+  const Cgroup* group = nullptr;
   const char* volatile* failed_step = nullptr;  // shared with the parent
 
   int fail_at(const char* step) const {
@@ -62,6 +63,10 @@ struct Preparation {
   }
 
   int operator()() const {
+    if (const int number = group->join(); number != 0) {
+      errno = number;
+      return fail_at("entering the control group");
+    }
     // The runtime then takes it for the host's.
     if (network_fd >= 0 && setns(network_fd, CLONE_NEWNET) != 0) return fail_at("entering the job's network");
     if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return fail_at("making mounts private");
@@ -137,12 +142,13 @@ std::string logged_error(int log_fd) {
 class OciSandbox final : public Sandbox {
  public:
   OciSandbox(OciRuntime runtime, std::string program, std::filesystem::path run_folder, ProcessRunner& runner,
-             std::string description)
+             std::string description, RunLimits limits)
       : runtime_(runtime),
         program_(std::move(program)),
         run_folder_(std::move(run_folder)),
         runner_(runner),
-        description_(std::move(description)) {
+        description_(std::move(description)),
+        limits_(std::move(limits)) {
     host_.user_namespace = in_user_namespace();
     host_.compiled_filter = runtime_ == OciRuntime::crun;
     host_.remount_root = runtime_ == OciRuntime::crun;
@@ -164,6 +170,9 @@ class OciSandbox final : public Sandbox {
     preparation.mount_cgroup2 = runtime_ == OciRuntime::crun;
     preparation.bind_sys = host_.user_namespace;
     preparation.network_fd = spec.join == nullptr ? -1 : spec.join->namespace_fd();
+    // Declared before the run, so removed after it.
+    SCANGATE_TRY(const auto group, limits_.group_for(spec));
+    preparation.group = group.get();
     preparation.failed_step = step.get();
     SCANGATE_TRY(preparation.config, bundle_config(spec, preparation.root_here, host_));
     const UniqueFd log(memfd_create("runtime log", MFD_CLOEXEC));
@@ -220,6 +229,7 @@ class OciSandbox final : public Sandbox {
   std::filesystem::path run_folder_;
   ProcessRunner& runner_;
   std::string description_;
+  RunLimits limits_;
   BundleHost host_;
 };
 
@@ -239,9 +249,9 @@ bool in_user_namespace() {
 }
 
 std::unique_ptr<Sandbox> make_oci_sandbox(OciRuntime runtime, std::string program, std::filesystem::path run_folder,
-                                          ProcessRunner& runner, std::string description) {
+                                          ProcessRunner& runner, std::string description, RunLimits limits) {
   return std::make_unique<OciSandbox>(runtime, std::move(program), std::move(run_folder), runner,
-                                      std::move(description));
+                                      std::move(description), std::move(limits));
 }
 
 }  // namespace scangate

@@ -71,6 +71,7 @@ const std::vector<std::string>& sandbox_mount_points() {
 Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, ProcessRunner& runner) {
   const auto run_folder = std::filesystem::absolute(settings.state_folder) / "run";
   SCANGATE_CHECK(make_directories(run_folder, 0700));
+  const RunLimits limits{.groups = Cgroups::probe(settings.limits), .defaults = settings.limits};
   std::string refused;
   const auto refuse = [&](std::string_view name, std::string_view why) {
     refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", name, why);
@@ -89,13 +90,14 @@ Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, 
       refuse(name, version.error().cause());
       continue;
     }
-    std::string description = fmt::format("{} {} {}, no cgroup limits{}", name, *version,
-                                          in_user_namespace() ? "rootless" : "as root",
-                                          name == "bubblewrap" ? ", setuid programs do not work" : "");
+    std::string description =
+        fmt::format("{} {} {}, {}{}", name, *version, in_user_namespace() ? "rootless" : "as root",
+                    limits.groups->description(), name == "bubblewrap" ? ", setuid programs do not work" : "");
     if (!refused.empty()) description += " (" + refused + ")";
-    auto sandbox = name == "bubblewrap" ? make_bubblewrap_sandbox(*program, runner, std::move(description))
-                                        : make_oci_sandbox(name == "crun" ? OciRuntime::crun : OciRuntime::runc,
-                                                           *program, run_folder, runner, std::move(description));
+    auto sandbox = name == "bubblewrap"
+                       ? make_bubblewrap_sandbox(*program, runner, std::move(description), limits)
+                       : make_oci_sandbox(name == "crun" ? OciRuntime::crun : OciRuntime::runc, *program, run_folder,
+                                          runner, std::move(description), limits);
     if (const auto tried = try_run(*sandbox); !tried) {
       refuse(name, tried.error().cause());
       continue;

@@ -29,6 +29,7 @@ struct SandboxLimits {  // applied where the host lets us; never an Error when i
   std::optional<std::uint64_t> memory_bytes;
   std::optional<double> cpus;
   std::optional<std::uint64_t> processes;
+  bool any() const { return memory_bytes || cpus || processes; }
 };
 
 struct SandboxSpec {
@@ -42,10 +43,10 @@ struct SandboxSpec {
   std::vector<std::uint32_t> groups;
   std::string hostname = "scangate";
   Network network = Network::host;
-  const JobNetwork* join = nullptr;  // runs in this network instead; outlives the run. See network.h
-  std::vector<SandboxMount> mounts;  // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
-  bool no_new_privileges = false;    // false: setuid programs work, as with docker
-  SandboxLimits limits;
+  const JobNetwork* join = nullptr;           // runs in this network instead; outlives the run. See network.h
+  std::vector<SandboxMount> mounts;           // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
+  bool no_new_privileges = false;             // false: setuid programs work, as with docker
+  SandboxLimits limits;                       // none set: the settings'
   std::chrono::milliseconds kill_after{500};  // on cancel, between asking it to end and ending it
   std::optional<std::string> input;           // stdin; else stdin_fd or /dev/null
   int stdin_fd = -1;
@@ -62,7 +63,7 @@ class Sandbox {
   // The program's exit code. Errors: Fault::host when the runtime fails; Fault::user when the program cannot be found
   // or started in the root (the text names it as the runtime tells).
   virtual Result<Exit> run(const SandboxSpec& spec, const Cancel& cancel, const ProcessRunner::OnOutput& on_output) = 0;
-  // One line: "runc 1.1.5 as root, no cgroup limits (cgroup v1 hybrid)".
+  // One line: "runc 1.1.5 as root, limits on memory, pids".
   virtual const std::string& description() const = 0;
 };
 
@@ -73,6 +74,7 @@ std::optional<int> start_failure_code(const Error& error);
 struct SandboxSettings {
   std::string runtime = "auto";        // auto, crun, runc, bubblewrap
   std::filesystem::path state_folder;  // bundles and runtime state, created when missing
+  SandboxLimits limits;                // of runs that name none
 };
 
 // Tries what the host offers with a trial run of a static program where needed, cheapest first, and takes the first

@@ -1,0 +1,68 @@
+#pragma once
+// Limits on processor time, memory and processes by control groups: version 2 where it has the controllers, else the
+// hierarchies of version 1. Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "pipeline/sandbox/sandbox.h"
+
+namespace scangate {
+
+// Groups for one sandbox, one in each hierarchy; removed at the end of life, when its processes are gone.
+class Cgroup {
+ public:
+  Cgroup() = default;
+  ~Cgroup();
+  Cgroup(const Cgroup&) = delete;
+  Cgroup& operator=(const Cgroup&) = delete;
+  // For the child before it becomes its program: a bare system call for each hierarchy. Gives 0 or an errno value.
+  int join() const;
+
+ private:
+  friend class Cgroups;
+  std::vector<std::filesystem::path> folders_;
+  std::vector<UniqueFd> members_;  // their cgroup.procs
+};
+
+// Where groups of ours can be made. Thread-safe.
+class Cgroups {
+ public:
+  // Looks for a place for the controllers that `wanted` needs, and removes groups whose makers are gone: what a killed
+  // process could not. `mount` is /sys/fs/cgroup, `own` the text of /proc/self/cgroup.
+  Cgroups(const SandboxLimits& wanted, std::filesystem::path mount, std::string_view own);
+  static std::shared_ptr<Cgroups> probe(const SandboxLimits& wanted);
+
+  // "limits on cpu, memory", "no limits configured", "limits on pids (not on cpu: …)".
+  const std::string& description() const { return description_; }
+  // Groups with these limits, as far as the controllers can be had; without any the group is empty. Errors:
+  // Fault::host.
+  Result<std::unique_ptr<Cgroup>> make(const SandboxLimits& limits);
+
+ private:
+  enum class Version { one, two };
+  struct Place {
+    std::string controller;
+    std::filesystem::path parent;
+    Version version = Version::two;
+  };
+  std::vector<Place> places_;
+  std::string description_;
+  std::atomic<unsigned> made_ = 0;
+};
+
+// What every run of a sandbox is held to unless it says otherwise.
+struct RunLimits {
+  std::shared_ptr<Cgroups> groups;
+  SandboxLimits defaults;
+  Result<std::unique_ptr<Cgroup>> group_for(const SandboxSpec& spec) const {
+    return groups->make(spec.limits.any() ? spec.limits : defaults);
+  }
+};
+
+}  // namespace scangate
