@@ -30,6 +30,8 @@ void run_call(Context& context, const std::function<Result<StageResult>(const Ru
     context.raw_exit = exit_number(context.exit);
     return;
   }
+  // The reader is the log of a job, whatever terminal the runner was started in.
+  if (context.global.progress == "auto" && !context.global.quiet) context.console = std::make_unique<Console>(STDERR_FILENO, ConsoleMode::job);
   StageResult result;
   if (auto done = body(*call)) {
     result = *done;

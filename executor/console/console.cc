@@ -20,9 +20,12 @@ constexpr auto kTellEvery = std::chrono::seconds(3);
 
 std::string_view level_name(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
   }
   return "info";
 }
@@ -58,7 +61,9 @@ Console::~Console() {
     if (!text.empty()) put((item.empty() ? text : item + " " + text) + "\n");
 }
 
-void Console::put(std::string_view text) { static_cast<void>(write_fd(fd_, as_bytes(text), "the log")); }
+void Console::put(std::string_view text) {
+  static_cast<void>(write_fd(fd_, as_bytes(text), "the log"));
+}
 
 void Console::wipe() {
   if (drawn_lines_ == 0) return;
@@ -73,7 +78,8 @@ void Console::draw() {
   std::string text;
   for (const auto& [item, transfer] : transfers_) {
     if (drawn_lines_ == kBarsShown) break;
-    std::string row = fmt::format("  {:<28.28} {} {}", item, bar(transfer.done, transfer.total), amount(transfer.done, transfer.total));
+    std::string row = fmt::format("  {:<28.28} {} {}", item, bar(transfer.done, transfer.total),
+                                  amount(transfer.done, transfer.total));
     text += row.substr(0, width - 1) + "\n";
     ++drawn_lines_;
   }
@@ -92,6 +98,16 @@ void Console::line(Level level, std::string_view text) {
   draw();
 }
 
+void Console::mark(std::string_view raw) {
+  if (mode_ != ConsoleMode::job) return;
+  const std::lock_guard lock(mutex_);
+  for (auto& [item, text] : partial_) {
+    if (!text.empty()) put((item.empty() ? text : item + " " + text) + "\n");
+    text.clear();
+  }
+  put(raw);
+}
+
 void Console::bytes(std::string_view item, std::uint64_t done, std::uint64_t total) {
   if (mode_ == ConsoleMode::quiet) return;
   const std::lock_guard lock(mutex_);
@@ -104,8 +120,10 @@ void Console::bytes(std::string_view item, std::uint64_t done, std::uint64_t tot
   const bool finished = total != 0 && done >= total;
   const bool tell = !is_new && now - found->second.told >= kTellEvery;
   if (mode_ == ConsoleMode::json) {
-    if (tell || finished) put(dump_json(nlohmann::json{{"event", "bytes"}, {"item", std::string(item)}, {"done", done}, {"total", total}}) + "\n");
-  } else if (mode_ == ConsoleMode::plain && tell && !finished) {
+    if (tell || finished)
+      put(dump_json(nlohmann::json{{"event", "bytes"}, {"item", std::string(item)}, {"done", done}, {"total", total}}) +
+          "\n");
+  } else if (mode_ != ConsoleMode::tty && tell && !finished) {
     put(fmt::format("  {}: {}\n", item, amount(done, total)));
   }
   if (tell) found->second.told = now;
@@ -120,7 +138,8 @@ void Console::output(std::string_view item, std::string_view text) {
   if (mode_ == ConsoleMode::quiet) return;
   const std::lock_guard lock(mutex_);
   if (mode_ == ConsoleMode::json) {
-    put(dump_json(nlohmann::json{{"event", "output"}, {"item", std::string(item)}, {"text", std::string(text)}}) + "\n");
+    put(dump_json(nlohmann::json{{"event", "output"}, {"item", std::string(item)}, {"text", std::string(text)}}) +
+        "\n");
     return;
   }
   auto found = partial_.find(item);
@@ -129,7 +148,8 @@ void Console::output(std::string_view item, std::string_view text) {
   pending += text;
   std::string lines;
   const auto show = [&](std::string_view row) {
-    // A progress bar of the program rewrites its line: what stands after the last carriage return is what a terminal would show.
+    // A progress bar of the program rewrites its line: what stands after the last carriage return is what a terminal
+    // would show.
     if (row.ends_with('\r')) row.remove_suffix(1);
     if (const std::size_t back = row.rfind('\r'); back != std::string_view::npos) row.remove_prefix(back + 1);
     lines += item.empty() ? std::string(row) + "\n" : std::string(item) + " " + std::string(row) + "\n";

@@ -10,9 +10,16 @@
 
 namespace scangate {
 
-enum class ConsoleMode { plain, tty, json, quiet };
+enum class ConsoleMode {
+  plain,
+  tty,
+  json,
+  quiet,
+  job,  // plain, for the log of a GitLab job: with its sections
+};
 
-// Writes to `fd`, which stays the caller's. Thread-safe. A reader that goes away is ignored: work does not stop for want of an audience.
+// Writes to `fd`, which stays the caller's. Thread-safe. A reader that goes away is ignored: work does not stop for
+// want of an audience.
 class Console final : public Progress {
  public:
   Console(int fd, ConsoleMode mode, Level lowest = Level::info);
@@ -20,6 +27,8 @@ class Console final : public Progress {
   void line(Level level, std::string_view text) override;
   void bytes(std::string_view item, std::uint64_t done, std::uint64_t total) override;
   void output(std::string_view item, std::string_view text) override;
+  // Control text of a job's log, as it is and on a line of its own; nothing in other modes. See LogSection.
+  void mark(std::string_view raw);
 
  private:
   using SteadyClock = std::chrono::steady_clock;

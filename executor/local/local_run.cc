@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "executor/session/job_reports.h"
 #include "executor/session/job_step.h"
 #include "scan/report/report.h"
 
@@ -87,7 +88,8 @@ class LocalRun {
     if (!result.scans.empty()) {
       const fs::path folder = request_.output / folder_name(job.name);
       SCANGATE_CHECK(make_directories(folder));
-      SCANGATE_TRY(const auto written, write_job_reports(result.scans, engine_.policy(), folder, {}));
+      const auto reports = render_job_reports(result.scans, engine_.policy());
+      SCANGATE_TRY([[maybe_unused]] const auto written, write_job_reports(reports, folder, {}, {}));
       progress_.line(Level::info, fmt::format("job {}: reports in {}", job.name, (folder / "scangate-reports").string()));
       for (const auto& scan : result.scans) progress_.line(Level::info, verdict_line(scan));
     }

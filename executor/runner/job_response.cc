@@ -108,6 +108,8 @@ Result<JobResponse> parse_job_response(std::string_view text, const std::string&
   job.repository_url = json_string(git, "repo_url");
   if (const auto project = json_int(info, "project_id")) job.project_id = std::to_string(*project);
   job.timeout_seconds = json_int(json_object(json, "runner_info"), "timeout").value_or(0);
+  for (const auto& step : json_array(json, "steps"))
+    if (json_string(step, "name") == "after_script" && !json_array(step, "script").empty()) job.has_after_script = true;
   job.variables = variables_of(json);
   for (const auto& item : json_array(json, "services")) {
     JobService service{.image = image_of(job, item),

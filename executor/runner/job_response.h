@@ -73,6 +73,7 @@ struct JobResponse {
   std::vector<JobCredential> credentials;
   std::vector<std::string> dependency_tokens;  // of the earlier jobs whose artifacts this one may fetch
   std::int64_t timeout_seconds = 0;
+  bool has_after_script = false;
 
   std::optional<std::string> variable(std::string_view key) const;  // the last one of that name
   std::string expand(std::string text) const;                       // $NAME and ${NAME}, as far as variables go

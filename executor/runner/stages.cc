@@ -9,8 +9,10 @@
 #include "base/file.h"
 #include "base/json/json.h"
 #include "base/text.h"
+#include "executor/console/log_section.h"
 #include "executor/runner/job_images.h"
 #include "executor/runner/job_secrets.h"
+#include "executor/runner/report_delivery.h"
 #include "executor/services/service_names.h"
 #include "executor/session/job_step.h"
 #include "pipeline/sandbox/cgroups.h"
@@ -97,24 +99,18 @@ std::optional<ForwarderTarget> forwarder_target(const JobResponse& job, const Se
   return target;
 }
 
-std::vector<DeclaredReport> declared_reports(const JobResponse& job) {
-  std::vector<DeclaredReport> out;
-  for (const auto& artifact : job.artifacts)
-    if (!artifact.type.empty() && artifact.type != "archive")
-      for (const auto& path : artifact.paths)
-        out.push_back({artifact.type, path});
-  return out;
+// Where the runner put the sources, when that is inside the job's builds folder; it only says where reports go and how
+// Dockerfiles are called. The job response has no CI_PROJECT_DIR: the runner makes it, from the builds folder and
+// GIT_CLONE_PATH.
+fs::path project_folder(const RunnerCall& call, const JobResponse& job, const fs::path& builds) {
+  const fs::path path = fs::path(call.project_folder).lexically_normal();
+  if (path.string().starts_with(builds.string() + "/")) return path;
+  return job.project_path.empty() ? builds : builds / fs::path(job.project_path).lexically_normal().relative_path();
 }
 
-// CI_PROJECT_DIR, when it is inside the job's builds folder; it only says where reports go and how Dockerfiles are
-// called.
-fs::path project_folder(const JobResponse& job, const fs::path& builds) {
-  const auto named = job.variable("CI_PROJECT_DIR");
-  if (named) {
-    const fs::path path = fs::path(*named).lexically_normal();
-    if (path.string().starts_with(builds.string() + "/")) return path;
-  }
-  return builds;
+Result<Digest> fetch_in_section(Engine& engine, const JobImage& image, const Cancel& cancel, Console& console) {
+  const LogSection section(console, "scangate_image", "Image " + image.name);
+  return fetch_image(engine, image, cancel, console);
 }
 
 }  // namespace
@@ -129,6 +125,7 @@ Result<RunnerCall> read_runner_call(const std::vector<std::string>& environment)
   if (const auto state = environment_value(environment, kStateVariable)) call.state_folder = *state;
   if (const auto runner = find_program("gitlab-runner", environment_value(environment, "PATH").value_or("")))
     call.runner_program = *runner;
+  call.project_folder = environment_value(environment, "CUSTOM_ENV_CI_PROJECT_DIR").value_or("");
   return call;
 }
 
@@ -164,7 +161,7 @@ Result<std::string> config_stage(const RunnerCall& call, const Settings& setting
 }
 
 Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel,
-                           Progress& progress) {
+                           Console& progress) {
   SCANGATE_TRY(const JobResponse job, read_job(call));
   auto logins = logins_of(job);
   add_docker_auth_config(job, *logins, progress);
@@ -189,7 +186,7 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
                                        services[0].image.name))
             .remedy("install passt or slirp4netns, or set services.on_host_network"));
   for (const auto& service : services) {
-    SCANGATE_TRY(const Digest digest, fetch_image(*engine, service.image, cancel, progress));
+    SCANGATE_TRY(const Digest digest, fetch_in_section(*engine, service.image, cancel, progress));
     images.services.push_back(digest);
     progress.line(Level::info, fmt::format("Service {}: as {}", service.image.name,
                                            fmt::join(service_names(service.image.name, service.aliases), ", ")));
@@ -201,7 +198,7 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
         Level::info,
         fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image.name));
   } else {
-    SCANGATE_TRY(images.image, fetch_image(*engine, job.image, cancel, progress));
+    SCANGATE_TRY(images.image, fetch_in_section(*engine, job.image, cancel, progress));
   }
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_CHECK(make_directories(state));
@@ -209,7 +206,7 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
 }
 
 Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, const std::string& stage,
-                              const OpenEngine& open_engine, const Cancel& cancel, Progress& progress) {
+                              const OpenEngine& open_engine, const Cancel& cancel, Console& progress) {
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(const JobResponse job, read_job(call));
   auto logins = logins_of(job);
@@ -238,20 +235,24 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   if (images.image)
     image = ContainerImage{.digest = *images.image, .entrypoint = job.image.entrypoint, .user = job.image.user};
   SCANGATE_TRY(auto services, service_orders(job, engine->settings(), images, *order.broker));
-  const fs::path project = project_folder(job, folders.builds);
+  const fs::path project = project_folder(call, job, folders.builds);
+  const auto gitlab = order.gitlab;
   JobStep step{
       .image = std::move(image),
       .services = std::move(services),
       .script = std::move(order),
       .context = {.project_dir = project.string(), .cache_namespace = "project-" + job.project_id, .broker = nullptr}};
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
+  std::error_code ignored;
+  std::vector<ScanResult> scans;
+  if (!result.scans.empty() || fs::exists(state / kKeptReports, ignored)) {
+    const LogSection section(progress, "scangate_reports", "Scan reports");
+    const ReportDelivery delivery{
+        .job = job, .gitlab = gitlab ? &*gitlab : nullptr, .state_folder = state, .project = project};
+    scans = deliver_reports(*engine, delivery, stage, result.scans, cancel, progress);
+  }
   if (!result.scans.empty()) {
-    auto written = write_job_reports(result.scans, engine->policy(), project, declared_reports(job));
-    if (!written)
-      progress.line(Level::warning, "the reports could not be written: " + written.error().text());
-    else
-      progress.line(Level::info, fmt::format("Reports: {}", fmt::join(*written, ", ")));
-    for (const auto& scan : result.scans)
+    for (const auto& scan : scans)
       progress.line(Level::info, verdict_line(scan));
     if (result.code == ExitCode::stopped && result.script_code == 0)
       progress.line(Level::info, "The job fails because the gate stopped an image, although its script went on.");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "executor/console/console.h"
 #include "executor/engine/engine.h"
 #include "executor/engine/logins.h"
 #include "executor/runner/job_response.h"
@@ -24,6 +25,7 @@ struct RunnerCall {
   std::filesystem::path temporary_folder;             // TMPDIR: the runner's folder of this job
   std::filesystem::path runner_program;               // gitlab-runner on the host's PATH; empty when it is not there
   std::optional<std::filesystem::path> state_folder;  // SCANGATE_JOB_STATE, from config's job_env
+  std::string project_folder;  // CUSTOM_ENV_CI_PROJECT_DIR, which a job can set: never trusted to lie anywhere
 };
 Result<RunnerCall> read_runner_call(const std::vector<std::string>& environment);
 
@@ -39,7 +41,7 @@ using OpenEngine = std::function<Result<std::unique_ptr<Engine>>(std::shared_ptr
 
 // Pulls the job's image, checks its services. Repeatable: the runner calls it up to three times.
 Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel,
-                           Progress& progress);
+                           Console& progress);
 
 struct StageResult {
   ExitCode code = ExitCode::done;
@@ -47,7 +49,7 @@ struct StageResult {
 };
 // One script: helper stages with the host's tools, the job's own scripts in its sandbox with the gate.
 Result<StageResult> run_stage(const RunnerCall& call, const std::filesystem::path& script, const std::string& stage,
-                              const OpenEngine& open_engine, const Cancel& cancel, Progress& progress);
+                              const OpenEngine& open_engine, const Cancel& cancel, Console& progress);
 
 // Removes what the job left. Works without prepare, and when called twice.
 Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings);

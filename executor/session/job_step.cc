@@ -1,11 +1,5 @@
 #include "executor/session/job_step.h"
 
-#include <fcntl.h>
-#include <fnmatch.h>
-#include <sys/stat.h>
-
-#include <array>
-
 #include "base/file.h"
 #include "executor/gate/dispatch.h"
 #include "executor/services/service_names.h"
@@ -17,28 +11,10 @@ namespace {
 
 // Hosts files with block lists reach some megabytes.
 constexpr std::size_t kMaxHostsBytes = 16U << 20U;
-constexpr const char* kReportFolder = "scangate-reports";
-constexpr std::array kReportFormats = {ReportFormat::json, ReportFormat::junit, ReportFormat::gitlab,
-                                       ReportFormat::codequality};
 
 ExitCode code_of(int script_code, ExitCode gate, OnStop on_stop) {
   if (gate != ExitCode::done && (on_stop == OnStop::job || script_code != 0)) return gate;
   return script_code == 0 ? ExitCode::done : ExitCode::failed;
-}
-
-Result<void> write_in(int folder, const std::string& path, std::string_view text) {
-  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    const std::string parent = path.substr(0, slash);
-    if (open_in_root(folder, parent, O_PATH | O_DIRECTORY)) continue;
-    const std::size_t above = parent.rfind('/');
-    SCANGATE_TRY(const UniqueFd base, open_in_root(folder, above == std::string::npos ? "." : parent.substr(0, above),
-                                                   O_PATH | O_DIRECTORY));
-    if (mkdirat(base.get(), parent.substr(above == std::string::npos ? 0 : above + 1).c_str(), 0755) != 0 &&
-        errno != EEXIST)
-      return fail(host_error("cannot create folder " + parent, errno));
-  }
-  SCANGATE_TRY(const UniqueFd file, open_in_root(folder, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
-  return write_fd(file.get(), as_bytes(text), path);
 }
 
 // RUN steps of the job's builds share its network, as long as it is there.
@@ -142,29 +118,6 @@ ReportOptions report_options(const Policy& policy) {
   for (const auto& rule : policy.rules())
     options.rules.push_back(rule.name);
   return options;
-}
-
-Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy,
-                                                   const fs::path& project,
-                                                   const std::vector<DeclaredReport>& declared) {
-  std::vector<std::string> written;
-  if (scans.empty()) return written;
-  SCANGATE_TRY(const UniqueFd folder, open_file(project, O_PATH | O_DIRECTORY));
-  const ReportOptions options = report_options(policy);
-  for (const ReportFormat format : kReportFormats) {
-    const ReportFile file = report_file(format);
-    const std::string text = render_report(format, scans, options);
-    std::vector<std::string> paths = {fmt::format("{}/{}", kReportFolder, file.name)};
-    for (const auto& report : declared)
-      if (!file.artifact_type.empty() && report.type == file.artifact_type &&
-          report.path.find_first_of("*?[") == std::string::npos)
-        paths.push_back(report.path);
-    for (const auto& path : paths) {
-      SCANGATE_CHECK(write_in(folder.get(), path, text));
-      written.push_back(path);
-    }
-  }
-  return written;
 }
 
 std::string_view scangate_version() {

@@ -50,18 +50,6 @@ struct JobStepResult {
 Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> logins, JobStep step, const Cancel& cancel,
                                    Progress& progress);
 
-struct DeclaredReport {
-  std::string type;  // GitLab's artifact type: "junit"
-  std::string path;  // relative to the project folder
-};
-
-// Writes the reports over `scans` below `<project>/scangate-reports/`, and where the job's YAML declares a report type
-// at that path too. Everything is opened inside the project folder: a symlink the job left cannot lead the write
-// elsewhere. Gives the files written, relative to the project.
-Result<std::vector<std::string>> write_job_reports(const std::vector<ScanResult>& scans, const Policy& policy,
-                                                   const std::filesystem::path& project,
-                                                   const std::vector<DeclaredReport>& declared);
-
 // What every report of ours says besides the results: the tool's version, and the policy's rules for JUnit's passing
 // cases.
 ReportOptions report_options(const Policy& policy);

@@ -67,6 +67,21 @@ Handler number(int& target, int lowest, int highest) {
   };
 }
 
+// What GitLab takes as artifacts:expire_in, as far as its words go: "30 days", "3 mins 4 sec", "1 week and 2 days",
+// "never", seconds.
+Handler duration(std::string& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    static constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,.";
+    const bool starts_well =
+        value.is_scalar() && !value.text.empty() && (value.text == "never" || (value.text[0] >= '0' && value.text[0] <= '9'));
+    if (!starts_well || value.text.size() > 60 || value.text.find_first_not_of(kCharacters) != std::string::npos)
+      return fail(ci::error_at(value.place,
+                               fmt::format("expected a duration such as '30 days', or 'never', found '{}'", value.text)));
+    target = value.text;
+    return {};
+  };
+}
+
 Handler texts(std::vector<std::string>& target) {
   return [&target](const ci::Value& value) -> Result<void> {
     if (!value.is_list()) return fail(ci::error_at(value.place, fmt::format("expected a list, found {}", value.kind_name())));
@@ -211,6 +226,11 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
     return read_map(value, "transfer",
                     {{"parallel_blobs", number(settings.registries.parallel_blobs, 1, 32)}, {"attempts", number(settings.registries.attempts, 1, 20)}});
   };
+  const auto reports = [&](const ci::Value& value) {
+    return read_map(
+        value, "reports",
+        {{"upload", flag(settings.reports.upload)}, {"expire_in", duration(settings.reports.expire_in)}});
+  };
   SCANGATE_CHECK(read_map(documents.front(), "the configuration",
                           {{"store", path(settings.store)},
                            {"database", path(settings.database)},
@@ -221,6 +241,7 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
                            {"sandbox", sandbox},
                            {"services", services},
                            {"transfer", transfer},
+                           {"reports", reports},
                            {"registries", [&](const ci::Value& value) { return read_registries(value, settings.registries); }},
                            {"brokered", [&](const ci::Value& value) { return read_brokered(value, settings.brokered); }},
                           {"tool_images", texts(settings.tool_images)},

@@ -25,6 +25,11 @@ enum class OnStop {
   command,  // only the command fails
 };
 
+struct ReportSettings {
+  bool upload = true;                 // report types that a job's YAML does not declare
+  std::string expire_in = "30 days";  // as GitLab's artifacts:expire_in
+};
+
 struct Settings {
   std::filesystem::path store;
   std::filesystem::path database;               // the advisory database
@@ -46,6 +51,7 @@ struct Settings {
   // Job variables whose values no sandbox may see, each with the hosts it may be sent to ("registry.example", "*.amazonaws.com"); an empty list leaves
   // the variable alone. What GitLab itself hands out (job token, deploy token, DOCKER_AUTH_CONFIG) needs no entry.
   std::map<std::string, std::vector<std::string>> brokered;
+  ReportSettings reports;
   std::filesystem::path shim;  // the static program that is put into sandboxes
 };
 

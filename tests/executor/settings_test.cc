@@ -5,7 +5,9 @@
 namespace scangate {
 namespace {
 
-Result<Settings> parse(std::string_view yaml) { return parse_settings(yaml, "config.yaml", default_settings(true, {}, "/usr/bin/scangate")); }
+Result<Settings> parse(std::string_view yaml) {
+  return parse_settings(yaml, "config.yaml", default_settings(true, {}, "/usr/bin/scangate"));
+}
 
 TEST(Settings, AFileSetsWhatItNamesAndLeavesTheRest) {
   const auto settings = parse(R"(
@@ -13,6 +15,7 @@ store: /srv/scangate
 enforce: observe
 on_stop: command
 sandbox: {runtime: runc}
+reports: {upload: false, expire_in: 1 week and 2 days}
 registries:
   docker.io: {mirrors: ["127.0.0.1:5000"]}
   registry.example: {ca_file: /etc/ca.pem, verify_certificates: false}
@@ -22,6 +25,8 @@ registries:
   EXPECT_EQ(settings->enforce, Enforce::observe);
   EXPECT_EQ(settings->on_stop, OnStop::command);
   EXPECT_EQ(settings->runtime, "runc");
+  EXPECT_FALSE(settings->reports.upload);
+  EXPECT_EQ(settings->reports.expire_in, "1 week and 2 days");
   EXPECT_EQ(settings->registries.hosts.at("docker.io").mirrors, (std::vector<std::string>{"127.0.0.1:5000"}));
   EXPECT_EQ(settings->registries.hosts.at("registry.example").ca_file, "/etc/ca.pem");
   EXPECT_FALSE(settings->registries.hosts.at("registry.example").verify_certificates);
@@ -58,7 +63,10 @@ TEST(Settings, FaultsNameThePlaceAndTheNearestKey) {
       {"stroe: /x\n", "config.yaml:1:1: unknown key 'stroe' in the configuration (did you mean 'store'?)"},
       {"store: relative\n", "config.yaml:1:8: expected an absolute path, found 'relative'"},
       {"enforce: never\n", "config.yaml:1:10: 'never' is not one of observe, off, strict"},
-      {"registries:\n  a:\n    miror: [b]\n", "config.yaml:3:5: unknown key 'miror' in registries 'a' (did you mean 'mirrors'?)"},
+      {"registries:\n  a:\n    miror: [b]\n",
+       "config.yaml:3:5: unknown key 'miror' in registries 'a' (did you mean 'mirrors'?)"},
+      {"reports: {expire_in: soon}\n",
+       "config.yaml:1:22: expected a duration such as '30 days', or 'never', found 'soon'"},
       {"transfer: {attempts: 99}\n", "config.yaml:1:22: expected a number from 1 to 20, found '99'"},
       {"sandbox: {network: bridge}\n", "config.yaml:1:20: 'bridge' is not one of auto, host, none, private"},
       {"sandbox: {memory: 1k}\n", "config.yaml:1:19: expected an amount of memory of at least 6m such as 4g, found '1k'"},
@@ -77,7 +85,8 @@ TEST(Settings, FaultsNameThePlaceAndTheNearestKey) {
 
 TEST(Settings, TheEnvironmentIsStrongerThanDefaultsAndTheCommandLineThanBoth) {
   const std::vector<std::string> environment = {"SCANGATE_STORE=/from/environment", "SCANGATE_DB=/from/environment.db"};
-  const auto settings = load_settings({.config_file = "/dev/null", .store = "/from/flag"}, environment, true, "/usr/bin/scangate");
+  const auto settings =
+      load_settings({.config_file = "/dev/null", .store = "/from/flag"}, environment, true, "/usr/bin/scangate");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_EQ(settings->store, "/from/flag");
   EXPECT_EQ(settings->database, "/from/environment.db");

@@ -290,6 +290,11 @@ def _handler(gitlab):
         def log_message(self, *_):
             pass
 
+        def handle_expect_100(self):
+            more = super().handle_expect_100()
+            self.wfile.flush()
+            return more
+
         def body(self):
             if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
                 out = b""

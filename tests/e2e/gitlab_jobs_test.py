@@ -1,0 +1,160 @@
+"""Jobs from a GitLab server (a strict stand-in) to their result: sources, push to the instance's registry by token, log, exit code, reports as GitLab
+receives them. The calls are made as gitlab-runner makes them; runner_test.py has the real one make them."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from support import SCANGATE, Case, main, need
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
+from gitlab_server import GitLab, TokenRegistry  # noqa: E402
+from runner_calls import RunnerJob, sections  # noqa: E402
+
+GOOD = "FROM debian:bookworm\nCOPY app.txt /\n"
+BAD = "FROM debian:bookworm\nCOPY app.txt /\nEXPOSE 22\n"
+LOGIN = 'echo "$CI_REGISTRY_PASSWORD" | docker login -u "$CI_REGISTRY_USER" --password-stdin "$CI_REGISTRY"'
+PUSH = [LOGIN, 'docker build -t "$CI_REGISTRY_IMAGE:$CI_COMMIT_SHORT_SHA" .', 'docker push "$CI_REGISTRY_IMAGE:$CI_COMMIT_SHORT_SHA"']
+REPORTS = ["annotations", "codequality", "container_scanning", "junit"]
+
+
+class GitLabJobs(Case):
+    def setUp(self):
+        super().setUp()
+        need("docker-registry", "git", "openssl")
+        self.mirror = self.start_registry()
+        self.write_config(registries={"docker.io": {"mirrors": [self.mirror.host]}}, transfer={"attempts": 2})
+        self.import_advisories()
+        self.import_base(f"{self.mirror.host}/library/debian:bookworm")
+        self.ok("-q", "push", f"{self.mirror.host}/library/debian:bookworm")
+
+    def server(self, dockerfile, **files):
+        self.gitlab = GitLab(self.folder / "gitlab", files={"Dockerfile": dockerfile, "app.txt": "application\n", **files})
+        self.addCleanup(self.gitlab.stop)
+        self.registry = TokenRegistry(self.folder / "own-registry", self.gitlab)
+        self.addCleanup(self.registry.stop)
+        return self.gitlab
+
+    def run_job(self, **options):
+        job = RunnerJob(self.gitlab, SCANGATE, self.environment(), self.folder).run(**options)
+        self.assertEqual(self.left_over(), [])
+        return job
+
+    def uploads(self):
+        return [r for r in self.gitlab.requests if r[0] == "POST" and r[1].endswith("/artifacts")]
+
+    def test_a_good_image_is_pushed_and_its_reports_arrive(self):
+        self.server(GOOD)
+        job = self.gitlab.add_job(PUSH)
+        self.run_job()
+        self.assertEqual((job.state, job.exit_code), ("success", 0), job.log)
+        self.assertEqual(self.registry.images(), [f"group/app:{self.gitlab.sha[:8]}"])
+        self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
+        for artifact in job.artifacts.values():
+            self.assertEqual(artifact.expire_in, "30 days")
+        # The same bytes at the next upload: no time in the gzip header.
+        self.assertEqual(job.artifacts["junit"].data[4:8], bytes(4))
+        self.assertEqual(job.artifacts["junit"].name, "junit.xml.gz")
+        link = job.artifacts["annotations"].json["Scanned images"][0]["external_link"]
+        self.assertEqual(link["url"], f"{self.gitlab.url}/group/app/container_registry")
+        self.assertIn(f"group/app:{self.gitlab.sha[:8]}", link["label"])
+        self.assertEqual(self.gitlab.refusals, [])
+
+    def test_a_stopped_image_fails_the_job_with_3_and_reports_why(self):
+        self.server(BAD)
+        job = self.gitlab.add_job(PUSH, allow_failure_exit_codes=[3])
+        self.run_job()
+        self.assertEqual((job.state, job.failure_reason, job.exit_code), ("failed", "script_failure", 3), job.log)
+        self.assertEqual(job.result(), "failed but allowed")
+        self.assertEqual(self.registry.images(), [])
+        self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
+        places = [(e["location"]["path"], e["location"]["lines"]["begin"]) for e in job.artifacts["codequality"].json if "22" in e["description"]]
+        self.assertEqual(places, [("Dockerfile", 3)])
+        self.assertIn("STOP", job.artifacts["annotations"].text)
+
+    def test_the_log_has_collapsed_sections_that_end(self):
+        self.server(GOOD)
+        job = self.gitlab.add_job(PUSH, image="debian:bookworm", services=())
+        self.run_job()
+        found = sections(job.log)
+        self.assertIn(("scangate_image", "Image debian:bookworm"), found)
+        self.assertIn(("scangate_reports", "Scan reports"), found)
+
+    def test_a_declared_report_is_uploaded_by_the_runner_only(self):
+        self.server(GOOD)
+        job = self.gitlab.add_job(PUSH, artifacts=[
+            {"artifact_type": "junit", "artifact_format": "gzip", "paths": ["out/TEST-*.xml"], "when": "always"},
+            {"artifact_type": "archive", "artifact_format": "zip", "paths": ["scangate-reports/"], "when": "always", "name": "reports"}])
+        self.run_job()
+        self.assertEqual(job.state, "success", job.log)
+        self.assertEqual(sorted(job.artifacts), ["annotations", "archive", "codequality", "container_scanning", "junit"])
+        self.assertEqual(job.artifacts["junit"].content, job.artifacts["archive"].files["scangate-reports/junit.xml"])
+        links = [x["external_link"]["url"] for x in job.artifacts["annotations"].json["Scan reports"]]
+        self.assertIn(f"{self.gitlab.url}/group/app/-/jobs/{job.id}/artifacts/file/scangate-reports/junit.xml", links)
+        self.assertEqual(len(self.uploads()), 5)
+        self.assertEqual(self.gitlab.refusals, [])
+
+    def test_after_script_adds_to_the_one_set_of_reports(self):
+        self.server(GOOD)
+        job = self.gitlab.add_job(PUSH, after_script=[LOGIN, 'docker build -q -t "$CI_REGISTRY_IMAGE/two:1" .', 'docker push "$CI_REGISTRY_IMAGE/two:1"'],
+                                  artifacts=[{"artifact_type": "codequality", "artifact_format": "raw", "paths": ["cq.json"], "when": "always"}])
+        self.run_job()
+        self.assertEqual(job.state, "success", job.log)
+        self.assertEqual(self.registry.images(), ["group/app/two:1", f"group/app:{self.gitlab.sha[:8]}"])
+        labels = [x["external_link"]["label"] for x in job.artifacts["annotations"].json["Scanned images"]]
+        self.assertEqual(len(labels), 2, labels)
+        self.assertIn('classname="group/app/two.config"', job.artifacts["junit"].text)
+        self.assertIn('classname="group/app.config"', job.artifacts["junit"].text)
+        self.assertEqual(sorted(job.artifacts), REPORTS)
+        self.assertEqual(self.gitlab.refusals, [])
+
+    def test_an_after_script_that_scans_nothing_loses_no_report(self):
+        self.server(BAD)
+        job = self.gitlab.add_job(PUSH, after_script=["echo the end"])
+        self.run_job()
+        self.assertEqual((job.state, job.exit_code), ("failed", 3), job.log)
+        self.assertEqual(sorted(job.artifacts), REPORTS)
+
+    def test_a_failed_upload_warns_and_changes_no_verdict(self):
+        self.server(GOOD)
+        # One report is refused, the server is down for a moment, then away for good.
+        self.gitlab.plan("POST", "/artifacts", (405, {}), (503, {}))
+        job = self.gitlab.add_job(PUSH)
+        self.run_job()
+        self.assertEqual(job.state, "success", job.log)
+        self.assertIn("warning: the junit report was not taken by", job.log)
+        self.assertEqual(sorted(job.artifacts), ["annotations", "codequality", "container_scanning"])
+
+        self.gitlab.plan("POST", "/artifacts", *["hang up"] * 20)
+        stopped = self.gitlab.add_job(PUSH, variables={"DOCKERFILE": "x"})
+        stopped.response["steps"][0]["script"] = [LOGIN, "echo EXPOSE 22 >> Dockerfile", *PUSH[1:]]
+        before = len(self.uploads())
+        self.run_job()
+        self.assertEqual((stopped.state, stopped.exit_code), ("failed", 3), stopped.log)
+        self.assertEqual(stopped.artifacts, {})
+        # All attempts of the first report, none of the others.
+        self.assertEqual({b"junit" in body for _, _, _, body in self.uploads()[before:]}, {True})
+
+    def test_a_job_cannot_lead_its_reports_or_token_elsewhere(self):
+        self.server(GOOD)
+        other = GitLab(self.folder / "other")
+        self.addCleanup(other.stop)
+        job = self.gitlab.add_job(PUSH, variables={"CI_API_V4_URL": f"{other.url}/api/v4", "CI_SERVER_URL": other.url, "CI_JOB_ID": "1", "CI_JOB_TOKEN": "x",
+                                                   "CI_REPOSITORY_URL": f"{other.url}/group/app.git", "CI_PROJECT_PATH": "x/y"})
+        self.run_job()
+        self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
+        self.assertEqual([r for r in other.requests if job.token in str(r[2]) or job.token.encode() in r[3]], [])
+
+    def test_uploads_can_be_switched_off_by_the_host(self):
+        self.server(GOOD)
+        with open(self.config, "a") as config:
+            config.write("reports: {upload: false}\n")
+        job = self.gitlab.add_job(PUSH)
+        self.run_job()
+        self.assertEqual((job.state, job.artifacts), ("success", {}), job.log)
+
+
+if __name__ == "__main__":
+    main()
