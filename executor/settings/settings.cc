@@ -222,6 +222,13 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
     return read_map(value, "services",
                     {{"wait_seconds", number(settings.service_wait_seconds, 0, 3600)}, {"on_host_network", flag(settings.services_on_host_network)}});
   };
+  const auto enforce = [&](const ci::Value& value) -> Result<void> {
+    if (value.is_bool() && !value.is_true()) {  // a bare `off` is false in YAML 1.1
+      settings.enforce = Enforce::off;
+      return {};
+    }
+    return one_of<Enforce>(settings.enforce, {{"strict", Enforce::strict}, {"observe", Enforce::observe}, {"off", Enforce::off}})(value);
+  };
   const auto transfer = [&](const ci::Value& value) {
     return read_map(value, "transfer",
                     {{"parallel_blobs", number(settings.registries.parallel_blobs, 1, 32)}, {"attempts", number(settings.registries.attempts, 1, 20)}});
@@ -236,7 +243,7 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
                            {"database", path(settings.database)},
                            {"policy", path(policy)},
                            {"shim", path(settings.shim)},
-                           {"enforce", one_of<Enforce>(settings.enforce, {{"strict", Enforce::strict}, {"observe", Enforce::observe}, {"off", Enforce::off}})},
+                           {"enforce", enforce},
                            {"on_stop", one_of<OnStop>(settings.on_stop, {{"job", OnStop::job}, {"command", OnStop::command}})},
                            {"sandbox", sandbox},
                            {"services", services},

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <array>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "pipeline/sandbox/bubblewrap.h"
 #include "pipeline/sandbox/oci_runtime.h"
+#include "pipeline/sandbox/probe_memory.h"
 #include "pipeline/sandbox/sandbox.h"
 
 namespace scangate {
@@ -61,6 +63,10 @@ Result<void> try_run(Sandbox& sandbox) {
 // Cheapest first; bubblewrap last, as setuid programs do not work in it.
 constexpr std::array<std::string_view, 3> kCandidates = {"crun", "runc", "bubblewrap"};
 
+std::string_view program_name(std::string_view candidate) {
+  return candidate == "bubblewrap" ? "bwrap" : candidate;
+}
+
 }  // namespace
 
 const std::vector<std::string>& sandbox_mount_points() {
@@ -72,6 +78,24 @@ Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, 
   const auto run_folder = std::filesystem::absolute(settings.state_folder) / "run";
   SCANGATE_CHECK(make_directories(run_folder, 0700));
   const RunLimits limits{.groups = Cgroups::probe(settings.limits), .defaults = settings.limits};
+  std::vector<std::string> installed;
+  for (const auto name : kCandidates)
+    if (const auto program = find_program(program_name(name), kProgramPath)) installed.push_back(*program);
+  const ProbeMemory memory(std::filesystem::absolute(settings.state_folder), settings.runtime, installed);
+  const auto make = [&](std::string_view name, const std::string& program, const std::string& version,
+                        const std::string& others) {
+    std::string description =
+        fmt::format("{} {} {}, {}{}", name, version, in_user_namespace() ? "rootless" : "as root",
+                    limits.groups->description(), name == "bubblewrap" ? ", setuid programs do not work" : "");
+    if (!others.empty()) description += " (" + others + ")";
+    return name == "bubblewrap" ? make_bubblewrap_sandbox(program, runner, std::move(description), limits)
+                                : make_oci_sandbox(name == "crun" ? OciRuntime::crun : OciRuntime::runc, program,
+                                                   run_folder, runner, std::move(description), limits);
+  };
+  if (const auto known = memory.recall();
+      known && std::find(kCandidates.begin(), kCandidates.end(), known->runtime) != kCandidates.end())
+    if (const auto program = find_program(program_name(known->runtime), kProgramPath))
+      return make(known->runtime, *program, known->version, known->refused);
   std::string refused;
   const auto refuse = [&](std::string_view name, std::string_view why) {
     refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", name, why);
@@ -80,7 +104,7 @@ Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, 
   for (const auto name : kCandidates) {
     if (settings.runtime != "auto" && settings.runtime != name) continue;
     known = true;
-    const auto program = find_program(name == "bubblewrap" ? "bwrap" : name, kProgramPath);
+    const auto program = find_program(program_name(name), kProgramPath);
     if (!program) {
       refuse(name, "not installed");
       continue;
@@ -90,18 +114,12 @@ Result<std::unique_ptr<Sandbox>> probe_sandbox(const SandboxSettings& settings, 
       refuse(name, version.error().cause());
       continue;
     }
-    std::string description =
-        fmt::format("{} {} {}, {}{}", name, *version, in_user_namespace() ? "rootless" : "as root",
-                    limits.groups->description(), name == "bubblewrap" ? ", setuid programs do not work" : "");
-    if (!refused.empty()) description += " (" + refused + ")";
-    auto sandbox = name == "bubblewrap"
-                       ? make_bubblewrap_sandbox(*program, runner, std::move(description), limits)
-                       : make_oci_sandbox(name == "crun" ? OciRuntime::crun : OciRuntime::runc, *program, run_folder,
-                                          runner, std::move(description), limits);
+    auto sandbox = make(name, *program, *version, refused);
     if (const auto tried = try_run(*sandbox); !tried) {
       refuse(name, tried.error().cause());
       continue;
     }
+    memory.remember({.runtime = std::string(name), .version = *version, .refused = refused});
     return sandbox;
   }
   if (!known)

@@ -97,5 +97,13 @@ TEST(Settings, APlainUsersStoreIsInTheHome) {
   EXPECT_EQ(default_settings(false, {"HOME=/home/u", "XDG_DATA_HOME=/d"}, "/x").store, "/d/scangate");
 }
 
+TEST(Settings, OffMeansOffWithAndWithoutQuotes) {
+  for (const char* text : {"enforce: off\n", "enforce: 'off'\n", "enforce: \"off\"\n"}) {
+    const auto settings = parse_settings(text, "config.yaml", Settings{});
+    ASSERT_TRUE(settings) << settings.error().text();
+    EXPECT_EQ(settings->enforce, Enforce::off) << text;
+  }
+}
+
 }  // namespace
 }  // namespace scangate
