@@ -376,4 +376,32 @@ Result<std::optional<Digest>> resolve_name(const RegistryClient& client, const R
   }
 }
 
+Result<std::optional<RemoteDocument>> fetch_document(const RegistryClient& client, const Reference& name,
+                                                     const Cancel& cancel) {
+  const auto endpoints = pull_endpoints(client.settings(), name);
+  for (std::size_t i = 0;; ++i) {
+    const bool last = i + 1 == endpoints.size();
+    HttpRequest request;
+    request.url = endpoints[i].manifest_url(reference_part(name));
+    request.headers = {{"Accept", accepted_types()}};
+    request.follow_redirects = true;
+    request.max_reply_bytes = kMaxManifestBytes;
+    auto answer = client.call(endpoints[i], {}, request, cancel);
+    if (!answer) {
+      if (last || answer.error().fault() != Fault::remote) return fail(std::move(answer).error());
+      continue;
+    }
+    if (answer->head.status == 200) {
+      RemoteDocument out{answer->head.header("content-type"), Digest::of(answer->body), std::move(answer->body)};
+      if (name.digest && *name.digest != out.digest)
+        return fail(Error(Fault::remote, fmt::format("the registry gave another manifest than {}", name.digest->str()))
+                        .at(redact(request.url)));
+      return std::optional(std::move(out));
+    }
+    if (!last && may_fall_back(answer->head.status)) continue;
+    if (answer->head.status == 404) return std::optional<RemoteDocument>();
+    return fail(reply_error(endpoints[i], answer->head, answer->body, "looking up " + name.familiar()));
+  }
+}
+
 }  // namespace scangate

@@ -26,4 +26,8 @@ Result<PulledImage> pull_image(const RegistryClient& client, const Reference& na
 // The digest behind a name; nullopt when no endpoint has it.
 Result<std::optional<Digest>> resolve_name(const RegistryClient& client, const Reference& name, const Cancel& cancel);
 
+// The manifest or index behind a name as it is; nullopt when no endpoint has it.
+Result<std::optional<RemoteDocument>> fetch_document(const RegistryClient& client, const Reference& name,
+                                                     const Cancel& cancel);
+
 }  // namespace scangate

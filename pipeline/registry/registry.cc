@@ -93,6 +93,26 @@ Result<std::optional<Digest>> Registry::resolve(const Reference& name, const Can
   return resolve_name(state_->client, name, cancel);
 }
 
+Result<std::optional<RemoteDocument>> Registry::document(const Reference& name, const Cancel& cancel) {
+  return fetch_document(state_->client, name, cancel);
+}
+
+Result<std::string> Registry::blob_text(const Reference& repository, const Digest& digest, std::size_t cap_bytes,
+                                        const Cancel& cancel) {
+  const Endpoint endpoint = make_endpoint(state_->settings, repository.registry, repository.repository);
+  HttpRequest request;
+  request.url = endpoint.blob_url(digest);
+  request.follow_redirects = true;
+  request.max_reply_bytes = cap_bytes;
+  SCANGATE_TRY(Answer answer, state_->client.call(endpoint, {}, request, cancel));
+  if (answer.head.status != 200)
+    return fail(reply_error(endpoint, answer.head, answer.body, "reading blob " + digest.str()));
+  if (Digest::of(answer.body) != digest)
+    return fail(
+        Error(Fault::remote, fmt::format("blob {} does not have this digest", digest.str())).at(redact(request.url)));
+  return std::move(answer.body);
+}
+
 Result<std::vector<std::string>> Registry::tags(const Reference& repository, const Cancel& cancel) {
   const Endpoint endpoint = make_endpoint(state_->settings, repository.registry, repository.repository);
   std::vector<std::string> out;

@@ -53,6 +53,13 @@ struct RegistrySettings {
   std::chrono::milliseconds first_retry_delay{500};  // doubles with every attempt
 };
 
+// A manifest or index as the registry has it.
+struct RemoteDocument {
+  std::string media_type;
+  Digest digest;
+  std::string text;
+};
+
 enum class PullPolicy { if_not_present, always };
 
 struct PulledImage {
@@ -92,6 +99,12 @@ class Registry {
 
   // The digest behind a name (HEAD), nullopt when it does not exist.
   Result<std::optional<Digest>> resolve(const Reference& name, const Cancel& cancel);
+  // The document behind a name, digest verified when the name has one; nullopt when it does not exist. Nothing is
+  // stored.
+  Result<std::optional<RemoteDocument>> document(const Reference& name, const Cancel& cancel);
+  // A small blob, a config: verified. Errors: Fault::remote when it is larger than `cap_bytes`.
+  Result<std::string> blob_text(const Reference& repository, const Digest& digest, std::size_t cap_bytes,
+                                const Cancel& cancel);
   Result<std::vector<std::string>> tags(const Reference& repository, const Cancel& cancel);
   // `docker login`: whether the registry takes these credentials.
   Result<void> check_login(const std::string& registry, const Credentials& credentials, const Cancel& cancel);

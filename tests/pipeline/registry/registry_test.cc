@@ -486,6 +486,22 @@ TEST_F(RegistryTest, ListsTagsOverPages) {
   EXPECT_THAT(must(client().tags(name(registry, "team/app"), cancel_)), testing::ElementsAre("a", "b", "c", "d", "e"));
 }
 
+TEST_F(RegistryTest, GivesDocumentsAndSmallBlobsAsTheyAre) {
+  TestRegistry registry;
+  const Digest image = make_image(*from_.store, {"x"});
+  ASSERT_TRUE(push(registry, image));
+  const auto document = must(client().document(name(registry, "team/app:1"), cancel_));
+  ASSERT_TRUE(document);
+  EXPECT_EQ(document->digest, image);
+  EXPECT_EQ(document->text, must(from_.store->read_blob(image, kMaxManifestBytes)));
+  EXPECT_FALSE(must(client().document(name(registry, "team/app:none"), cancel_)));
+  const Digest config = must(from_.store->manifest(image)).config.digest;
+  EXPECT_EQ(must(client().blob_text(name(registry, "team/app:1"), config, kMaxConfigBytes, cancel_)),
+            must(from_.store->read_blob(config, kMaxConfigBytes)));
+  EXPECT_FALSE(client().blob_text(name(registry, "team/app:1"), config, 10, cancel_));
+  EXPECT_FALSE(client().blob_text(name(registry, "team/app:1"), Digest::of("not there"), kMaxConfigBytes, cancel_));
+}
+
 TEST_F(RegistryTest, CancelEndsAPush) {
   TestRegistry registry;
   registry.set_fault([&](const ServerRequest& request) -> std::optional<ServerReply> {
