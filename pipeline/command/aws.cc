@@ -159,9 +159,8 @@ class AwsParser {
       out_.request = AwsText{};
       return std::move(out_);
     } else {
-      return fail(Error(Fault::user, fmt::format("aws: '{}' is not served by scangate", printable(service)))
-                      .remedy("ecr, configure and sts get-caller-identity are; for other services install the AWS CLI "
-                              "in the job's image and call it by its path"));
+      out_.request = AwsOther{service};
+      return std::move(out_);
     }
     SCANGATE_CHECK(finish());
     return std::move(out_);

@@ -34,7 +34,12 @@ struct AwsText {
   std::string text;
 };
 
-using AwsRequest = std::variant<EcrLogin, EcrCall, CallerIdentity, AwsText>;
+// Another service: for the job's own AWS CLI, if it has one.
+struct AwsOther {
+  std::string service;
+};
+
+using AwsRequest = std::variant<EcrLogin, EcrCall, CallerIdentity, AwsText, AwsOther>;
 
 struct AwsCommand {
   AwsRequest request;

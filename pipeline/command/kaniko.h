@@ -20,7 +20,7 @@ struct KanikoBuild {
   Context context_kind = Context::folder;
   std::string context;     // path of the folder or archive
   std::string sub_path;    // --context-sub-path
-  std::string dockerfile;  // relative to the context first, then to the caller's folder
+  std::string dockerfile;  // relative to the caller's folder first, then to the context
   std::vector<std::string> destinations;
   std::vector<BuildArg> build_args;
   std::vector<std::pair<std::string, std::string>> labels;
