@@ -36,6 +36,22 @@ std::vector<std::string> complete_environment(std::vector<std::string> base, con
   return base;
 }
 
+// Where kaniko's own image has its program; scripts call it by this path.
+constexpr const char* kKanikoFolder = "/kaniko";
+constexpr const char* kKanikoProgram = "/kaniko/executor";
+
+// A folder of the job's own with kaniko's program in it, which scripts also write their config.json into. Its program
+// is the shim by way of the gate's folder.
+Result<SandboxMount> kaniko_folder(const fs::path& gate_folder) {
+  const fs::path folder = gate_folder.parent_path() / "kaniko";
+  SCANGATE_CHECK(make_directories(folder / ".docker"));
+  std::error_code error;
+  fs::remove(folder / "executor", error);
+  fs::create_symlink(std::string(wire::kCommands) + "/executor", folder / "executor", error);
+  if (error) return fail(host_error("cannot make " + (folder / "executor").string(), error.value()));
+  return SandboxMount{.source = folder, .target = kKanikoFolder, .read_only = false};
+}
+
 std::vector<SandboxMount> job_mounts(const JobScript& script) {
   std::vector<SandboxMount> mounts = script.mounts;
   if (script.gate_folder) mounts.push_back({.source = *script.gate_folder, .target = wire::kFolder, .read_only = true});
@@ -112,6 +128,11 @@ Result<Exit> run_in_tool_root(Engine& engine, const fs::path& folder, const JobS
   spec.root = tools.root;
   spec.root_read_only = true;
   spec.mounts = tools.mounts;
+  if (script.gate_folder) {
+    SCANGATE_TRY(SandboxMount kaniko, kaniko_folder(*script.gate_folder));
+    SCANGATE_CHECK(add_tool_root_point(tools, kaniko));
+    spec.mounts.push_back(std::move(kaniko));
+  }
   auto mounts = job_mounts(script);
   for (auto& mount : name_mounts(script.names)) {
     std::erase_if(spec.mounts, [&](const SandboxMount& other) { return other.target == mount.target; });
@@ -140,6 +161,12 @@ Result<Exit> run_in_image(Engine& engine, const ContainerImage& image, const fs:
   spec.gid = container.spec.gid;
   spec.groups = container.spec.groups;
   spec.mounts = container.spec.mounts;
+  // An image of kaniko's own kind, under another name than the settings know: its program is not the one to run.
+  if (script.gate_folder) {
+    SCANGATE_TRY(const UniqueFd root, open_file(spec.root, O_PATH | O_DIRECTORY));
+    if (open_in_root(root.get(), kKanikoProgram, O_PATH))
+      spec.mounts.push_back({.source = *script.gate_folder / "bin/scangate-shim", .target = kKanikoProgram});
+  }
   spec.environment = complete_environment(container.spec.environment, script);
   if (spec.uid != 0)
     for (const auto& mount : script.mounts)
