@@ -229,6 +229,13 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
     }
     return one_of<Enforce>(settings.enforce, {{"strict", Enforce::strict}, {"observe", Enforce::observe}, {"off", Enforce::off}})(value);
   };
+  const auto aws = [&](const ci::Value& value) {
+    return read_map(value, "aws",
+                    {{"endpoint", text(settings.aws.endpoint)},
+                     {"sts_endpoint", text(settings.aws.sts_endpoint)},
+                     {"ca_file", path(settings.aws.ca_file)},
+                     {"credentials_file", path(settings.aws.credentials_file)}});
+  };
   const auto transfer = [&](const ci::Value& value) {
     return read_map(value, "transfer",
                     {{"parallel_blobs", number(settings.registries.parallel_blobs, 1, 32)}, {"attempts", number(settings.registries.attempts, 1, 20)}});
@@ -247,6 +254,7 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
                            {"on_stop", one_of<OnStop>(settings.on_stop, {{"job", OnStop::job}, {"command", OnStop::command}})},
                            {"sandbox", sandbox},
                            {"services", services},
+                           {"aws", aws},
                            {"transfer", transfer},
                            {"reports", reports},
                            {"registries", [&](const ci::Value& value) { return read_registries(value, settings.registries); }},
@@ -268,7 +276,8 @@ Settings default_settings(bool as_root, const std::vector<std::string>& environm
   }
   // Tool images: what they hold is a client for a daemon that is not here, or a builder whose work the gate does.
   settings.tool_images = {"docker",  "docker:*", "gcr.io/kaniko-project/executor:*", "quay.io/buildah/stable", "quay.io/buildah/stable:*",
-                          "quay.io/podman/stable", "quay.io/podman/stable:*", "quay.io/skopeo/stable", "quay.io/skopeo/stable:*"};
+                          "quay.io/podman/stable", "quay.io/podman/stable:*", "quay.io/skopeo/stable", "quay.io/skopeo/stable:*",
+                          "gcr.io/go-containerregistry/crane", "gcr.io/go-containerregistry/crane:*",};
   settings.gate_services = {"docker:dind", "docker:*-dind", "docker:*dind*"};
   settings.brokered = {{"AWS_SECRET_ACCESS_KEY", {"*.amazonaws.com"}}, {"AWS_SESSION_TOKEN", {"*.amazonaws.com"}}};
   // Beside the program in a build folder, under libexec when installed.

@@ -30,6 +30,14 @@ struct ReportSettings {
   std::string expire_in = "30 days";  // as GitLab's artifacts:expire_in
 };
 
+// Amazon's ECR: where its API is, and whose keys are used for jobs that have none. Never from a job.
+struct AwsSettings {
+  std::string endpoint;                    // of the ECR API, "https://vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com"; empty: the region's
+  std::string sts_endpoint;                // the same for STS
+  std::filesystem::path ca_file;           // added to the system's certificates
+  std::filesystem::path credentials_file;  // in the AWS CLI's form, profile "default"; empty: jobs bring their own keys
+};
+
 struct Settings {
   std::filesystem::path store;
   std::filesystem::path database;               // the advisory database
@@ -44,6 +52,7 @@ struct Settings {
   int service_wait_seconds = 30;                     // for a service's ports to open; 0: scripts start at once
   bool services_on_host_network = false;             // services also where jobs have no network of their own
   RegistrySettings registries;
+  AwsSettings aws;
   // Images (reference patterns, "docker:*") that are not pulled: the host's read-only tool root plus the shim takes their place.
   std::vector<std::string> tool_images;
   // Services that the gate itself stands in for.

@@ -19,6 +19,7 @@ reports: {upload: false, expire_in: 1 week and 2 days}
 registries:
   docker.io: {mirrors: ["127.0.0.1:5000"]}
   registry.example: {ca_file: /etc/ca.pem, verify_certificates: false}
+aws: {endpoint: "https://vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com", credentials_file: /etc/aws}
 )");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_EQ(settings->store, "/srv/scangate");
@@ -30,6 +31,9 @@ registries:
   EXPECT_EQ(settings->registries.hosts.at("docker.io").mirrors, (std::vector<std::string>{"127.0.0.1:5000"}));
   EXPECT_EQ(settings->registries.hosts.at("registry.example").ca_file, "/etc/ca.pem");
   EXPECT_FALSE(settings->registries.hosts.at("registry.example").verify_certificates);
+  EXPECT_EQ(settings->aws.endpoint, "https://vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com");
+  EXPECT_EQ(settings->aws.credentials_file, "/etc/aws");
+  EXPECT_TRUE(settings->aws.sts_endpoint.empty());
   EXPECT_FALSE(settings->tool_images.empty());
 }
 
