@@ -1,6 +1,10 @@
 #include "executor/gate/call.h"
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "executor/settings/settings.h"
+#include "executor/wire/wire.h"
 
 namespace scangate {
 
@@ -23,6 +27,13 @@ std::span<const std::string> GateCall::arguments() const {
 
 std::optional<std::string> GateCall::variable(std::string_view name) const {
   return environment_value(request.environment, name);
+}
+
+bool GateCall::has_own_program(const std::string& name) const {
+  const auto folders = split(variable("PATH").value_or(""), ':');
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    return folder.starts_with('/') && folder != wire::kCommands && files.exists(folder + "/" + name);
+  });
 }
 
 void GateCall::say(std::string_view text) {

@@ -35,6 +35,8 @@ class GateCall {
   std::string program() const;
   std::span<const std::string> arguments() const;
   std::optional<std::string> variable(std::string_view name) const;
+  // Whether the job has a program of this name besides the shim, by its PATH.
+  bool has_own_program(const std::string& name) const;
 
   // Standard error, standard output. A reader that went away is no failure of the command.
   void say(std::string_view text);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "executor/gate/compose_front.h"
 #include "executor/gate/docker_front.h"
+#include "executor/gate/tool_fronts.h"
 
 namespace scangate {
 namespace {
@@ -17,11 +18,16 @@ struct Program {
   Front serve;
 };
 
-constexpr std::array<Program, 4> kPrograms = {{
+constexpr std::array<Program, 9> kPrograms = {{
+    {"aws", serve_aws},
+    {"buildah", serve_buildah},
+    {"crane", serve_crane},
     {"docker", serve_docker},
     {"docker-compose", serve_compose},
+    {"executor", serve_kaniko},
     {"nerdctl", serve_docker},
     {"podman", serve_docker},
+    {"skopeo", serve_skopeo},
 }};
 
 constexpr auto kNames = [] {

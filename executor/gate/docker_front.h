@@ -4,7 +4,8 @@
 
 namespace scangate {
 
-// The exit code, as docker gives it.
+// One request of docker's kind, for programs that share it. The exit code, as docker gives it.
+int serve_docker_request(ImageCommands& images, GateCall& call, const command::DockerRequest& request);
 int serve_docker(ImageCommands& images, GateCall& call);
 // A request that is parsed already, from another front end with docker's words.
 int serve_docker_request(ImageCommands& images, GateCall& call, const command::DockerRequest& request);

@@ -62,6 +62,20 @@ Registry& ImageCommands::registry(GateCall& call) {
 Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequest& asked,
                                         const std::vector<Reference>& names, Progress& progress) {
   SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, store()));
+  return build_order_of(call, asked, order, names, progress);
+}
+
+Result<BuiltImage> ImageCommands::build_text(GateCall& call, const command::BuildRequest& asked, std::string dockerfile,
+                                             std::string name, Progress& progress) {
+  SCANGATE_TRY(BuildOrder order, build_order(call, asked, context_, store()));
+  order.request.dockerfile_text = std::move(dockerfile);
+  order.request.dockerfile_name = std::move(name);
+  return build_order_of(call, asked, order, {}, progress);
+}
+
+Result<BuiltImage> ImageCommands::build_order_of(GateCall& call, const command::BuildRequest& asked,
+                                                 const BuildOrder& order, const std::vector<Reference>& names,
+                                                 Progress& progress) {
   SCANGATE_TRY(auto built, engine_.build(order.request, names, call.cancel, progress, &registry(call)));
   for (const auto& warning : built.warnings)
     progress.line(Level::warning,

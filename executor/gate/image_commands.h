@@ -18,6 +18,8 @@
 
 namespace scangate {
 
+struct BuildOrder;
+
 struct GateContext {
   std::string project_dir;         // in the sandbox; Dockerfile places are told relative to it
   std::string cache_namespace;     // the project, for the build cache
@@ -55,6 +57,9 @@ class ImageCommands {
   // warnings. A step that failed is in the result, as build_image gives it.
   Result<BuiltImage> build(GateCall& call, const command::BuildRequest& asked, const std::vector<Reference>& names,
                            Progress& progress);
+  // The same from a Dockerfile that the gate makes itself; `name` stands for it in messages and reports.
+  Result<BuiltImage> build_text(GateCall& call, const command::BuildRequest& asked, std::string dockerfile,
+                                std::string name, Progress& progress);
   Result<PulledImage> pull(GateCall& call, const Reference& name, const Platform& platform, PullPolicy policy,
                            Progress& progress);
   // An image of the store by name or id, images of this job without a name included.
@@ -76,6 +81,8 @@ class ImageCommands {
   ExitCode worst() const;
 
  private:
+  Result<BuiltImage> build_order_of(GateCall& call, const command::BuildRequest& asked, const BuildOrder& order,
+                                    const std::vector<Reference>& names, Progress& progress);
   void keep(const ScanResult& result);
 
   Engine& engine_;

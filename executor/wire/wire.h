@@ -4,7 +4,7 @@
 //           input, output, error, and the sandbox's root folder "/", against which the gate resolves every path the job names;
 //   payload: three lists (arguments, environment, and the working directory as a list of one), each a 32-bit count, then length and bytes of
 //           every string;
-//   reply:  the exit code as 32-bit little endian, when the work is done. Closing the connection earlier cancels the work.
+//   reply:  the exit code as 32-bit little endian, when the work is done, or kRunYourOwn. Closing the connection earlier cancels the work.
 // Standard library only: the shim is one small static program that runs in any image.
 #include <cstdint>
 #include <optional>
@@ -34,6 +34,9 @@ std::optional<Request> decode(std::string_view payload);
 std::string encode_header(std::uint32_t payload_bytes);
 // The payload's length; nullopt for a wrong magic or a length above the cap.
 std::optional<std::uint32_t> decode_header(std::string_view header);
+
+// In place of an exit code: the command is none of the gate's, and the shim becomes the next program of its name on PATH.
+inline constexpr std::uint32_t kRunYourOwn = 0x100;
 
 std::string encode_u32(std::uint32_t value);
 std::uint32_t decode_u32(std::string_view four_bytes);
