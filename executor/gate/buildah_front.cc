@@ -1,5 +1,8 @@
 #include "pipeline/command/buildah.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/json/json.h"
 #include "base/text.h"
 #include "executor/gate/docker_front.h"
@@ -345,12 +348,30 @@ class BuildahFront {
 
 }  // namespace
 
-int serve_buildah(ImageCommands& images, GateCall& call) {
-  auto parsed = command::parse_buildah(call.arguments());
+namespace {
+
+int serve_words(ImageCommands& images, GateCall& call, std::span<const std::string> words) {
+  auto parsed = command::parse_buildah(words);
   if (!parsed) return call.fail_with(parsed.error());
   for (const auto& note : parsed->notes)
     call.say("note: " + note + "\n");
   return std::visit(BuildahFront(images, call), parsed->request);
+}
+
+}  // namespace
+
+int serve_buildah(ImageCommands& images, GateCall& call) {
+  return serve_words(images, call, call.arguments());
+}
+
+int serve_podman(ImageCommands& images, GateCall& call) {
+  // podman and buildah share these commands' code and flags (--format, --layers, --tls-verify, --creds); podman(1).
+  static constexpr std::array<std::string_view, 5> kShared = {"build", "push", "pull", "login", "logout"};
+  const std::span<const std::string> words = call.arguments();
+  const std::size_t first = !words.empty() && words[0] == "image" ? 1 : 0;
+  if (words.size() > first && std::find(kShared.begin(), kShared.end(), words[first]) != kShared.end())
+    return serve_words(images, call, words.subspan(first));
+  return serve_docker(images, call);
 }
 
 }  // namespace scangate

@@ -26,7 +26,7 @@ constexpr std::array<Program, 9> kPrograms = {{
     {"docker-compose", serve_compose},
     {"executor", serve_kaniko},
     {"nerdctl", serve_docker},
-    {"podman", serve_docker},
+    {"podman", serve_podman},
     {"skopeo", serve_skopeo},
 }};
 

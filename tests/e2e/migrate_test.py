@@ -1,0 +1,76 @@
+"""Jobs as people have them for other builders, run by the executor as they are: examples/migrate-*."""
+
+import json
+
+import yaml
+from executor_test import Job
+from support import SOURCE, Case, main
+
+COMMIT = "0123abcd"
+
+
+class Migrate(Case):
+    def setUp(self):
+        super().setUp()
+        self.registry = self.start_registry()
+        self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}})
+        self.import_advisories()
+        self.import_base(f"{self.registry.host}/library/debian:bookworm")
+        self.ok("-q", "push", f"{self.registry.host}/library/debian:bookworm")
+        self.before = self.registry.repositories()
+
+    def run_example(self, name):
+        folder = SOURCE / f"examples/migrate-{name}"
+        (job_name, written), = yaml.safe_load((folder / ".gitlab-ci.yml").read_text()).items()
+        image = written["image"]
+        image = image if isinstance(image, str) else image["name"]
+        predefined = {"CI": "true", "CI_REGISTRY": self.registry.host, "CI_REGISTRY_IMAGE": f"{self.registry.host}/group/app", "CI_REGISTRY_USER": "gitlab-ci-token",
+                      "CI_REGISTRY_PASSWORD": "glcbt-64_a-token-of-this-test", "CI_COMMIT_REF_SLUG": "main", "CI_COMMIT_SHORT_SHA": COMMIT, "CI_JOB_NAME": job_name}
+        variables = dict(predefined)
+        for key, value in written.get("variables", {}).items():
+            for known in sorted(variables, key=len, reverse=True):
+                value = value.replace("$" + known, variables[known])
+            variables[key] = value
+        files = {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+        job = Job(self, [*written.get("before_script", []), *written["script"]], image=image, services=tuple(written.get("services", ())), variables=variables, files=files)
+        job.response["credentials"] = [{"type": "registry", "url": self.registry.host, "username": predefined["CI_REGISTRY_USER"], "password": predefined["CI_REGISTRY_PASSWORD"]}]
+        done = job.run()
+        self.assertEqual(done.code, 0, job.log)
+        self.assertEqual(job.cleanup().code, 0)
+        self.assertEqual(self.left_over(), [])
+        self.assertNotIn(predefined["CI_REGISTRY_PASSWORD"], job.log)
+        return job
+
+    def pushed(self):
+        return [r for r in self.registry.repositories() if r not in self.before]
+
+    def test_docker_in_docker(self):
+        self.run_example("dind")
+        self.assertEqual(self.pushed(), ["group/app:latest", "group/app:main"])
+
+    def test_kaniko(self):
+        self.run_example("kaniko")
+        self.assertEqual(self.pushed(), [f"group/app:{COMMIT}", "group/app:main"])
+
+    def test_buildah(self):
+        self.run_example("buildah")
+        self.assertEqual(self.pushed(), ["group/app/app:latest"])
+
+    def test_podman(self):
+        self.run_example("podman")
+        self.assertEqual(self.pushed(), [f"group/app:{COMMIT}"])
+
+    def test_compose(self):
+        self.run_example("compose")
+        self.assertEqual(self.pushed(), [f"group/app/web:{COMMIT}", f"group/app/worker:{COMMIT}"])
+        self.ok("-q", "image", "export", f"{self.registry.host}/group/app/worker:{COMMIT}", f"oci:{self.folder}/oci")
+        index = json.loads((self.folder / "oci/index.json").read_text())
+        manifest = self.blob(index["manifests"][0]["digest"])
+        self.assertIn("QUEUE=default", self.blob(manifest["config"]["digest"])["config"]["Env"])
+
+    def blob(self, digest):
+        return json.loads((self.folder / "oci/blobs/sha256" / digest.split(":")[1]).read_text())
+
+
+if __name__ == "__main__":
+    main()
