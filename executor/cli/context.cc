@@ -28,8 +28,13 @@ Console& Context::progress() {
 }
 
 Result<Settings> Context::settings() const {
-  const auto given = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional<fs::path>(text); };
-  return load_settings({.config_file = given(global.config), .store = given(global.store), .database = given(global.database), .policy = given(global.policy)},
+  const auto given = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional<fs::path>(text);
+  };
+  return load_settings({.config_file = given(global.config),
+                        .store = given(global.store),
+                        .database = given(global.database),
+                        .policy = given(global.policy)},
                        environment, geteuid() == 0, program);
 }
 
@@ -46,8 +51,10 @@ Result<std::shared_ptr<CredentialSource>> Context::user_credentials() {
   return std::shared_ptr<CredentialSource>(std::move(source));
 }
 
-Result<std::unique_ptr<Engine>> Context::open_engine(Mounts mounts, std::shared_ptr<CredentialSource> credentials) {
+Result<std::unique_ptr<Engine>> Context::open_engine(Mounts mounts, std::shared_ptr<CredentialSource> credentials,
+                                                     const std::string& names_of) {
   SCANGATE_TRY(auto loaded, settings());  // before the namespaces: a plain user's home is found by his own id
+  loaded.names_of = names_of;
   if (mounts == Mounts::yes) {
     SCANGATE_TRY([[maybe_unused]] const Privilege privilege, enter_host_namespaces());
   }
@@ -74,6 +81,8 @@ void Context::guard(const std::function<Result<ExitCode>()>& body) {
   console.reset();
 }
 
-Result<void> Context::print(std::string_view text) const { return write_fd(STDOUT_FILENO, as_bytes(text), "standard output"); }
+Result<void> Context::print(std::string_view text) const {
+  return write_fd(STDOUT_FILENO, as_bytes(text), "standard output");
+}
 
 }  // namespace scangate::cli

@@ -41,7 +41,8 @@ struct Context {
   Result<std::shared_ptr<CredentialSource>> user_credentials();
   // Enters the namespaces that mounts need, then opens the engine with the given credentials (none: the user's own).
   enum class Mounts { no, yes };
-  Result<std::unique_ptr<Engine>> open_engine(Mounts mounts, std::shared_ptr<CredentialSource> credentials = nullptr);
+  Result<std::unique_ptr<Engine>> open_engine(Mounts mounts, std::shared_ptr<CredentialSource> credentials = nullptr,
+                                              const std::string& names_of = {});
 
   // Prints the Error and sets the exit code by its fault.
   void report(const Error& error);

@@ -12,7 +12,9 @@ namespace scangate::cli {
 namespace {
 
 OpenEngine opener(Context& context, Context::Mounts mounts) {
-  return [&context, mounts](std::shared_ptr<Logins> logins) { return context.open_engine(mounts, std::move(logins)); };
+  return [&context, mounts](std::shared_ptr<Logins> logins, const std::string& names_of) {
+    return context.open_engine(mounts, std::move(logins), names_of);
+  };
 }
 
 // The process holds a job's credentials: a crash must not write them to disk.
@@ -31,7 +33,8 @@ void run_call(Context& context, const std::function<Result<StageResult>(const Ru
     return;
   }
   // The reader is the log of a job, whatever terminal the runner was started in.
-  if (context.global.progress == "auto" && !context.global.quiet) context.console = std::make_unique<Console>(STDERR_FILENO, ConsoleMode::job);
+  if (context.global.progress == "auto" && !context.global.quiet)
+    context.console = std::make_unique<Console>(STDERR_FILENO, ConsoleMode::job);
   StageResult result;
   if (auto done = body(*call)) {
     result = *done;
@@ -76,7 +79,8 @@ void add_executor(CLI::App& app, Context& context) {
   run->add_option("stage", words->stage)->required()->type_name("STAGE");
   run->callback([words, &context] {
     run_call(context, [&](const RunnerCall& call) {
-      return run_stage(call, words->script, words->stage, opener(context, Context::Mounts::yes), context.cancel, context.progress());
+      return run_stage(call, words->script, words->stage, opener(context, Context::Mounts::yes), context.cancel,
+                       context.progress());
     });
   });
 

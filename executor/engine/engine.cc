@@ -61,7 +61,7 @@ Engine::~Engine() = default;
 
 Result<std::unique_ptr<Engine>> Engine::open(Settings settings, std::shared_ptr<CredentialSource> credentials, const Clock& clock, ProcessRunner& runner,
                                              const std::vector<std::string>& environment) {
-  SCANGATE_TRY(auto store, Store::open(settings.store));
+  SCANGATE_TRY(auto store, Store::open(settings.store, settings.names_of));
   SCANGATE_TRY(auto policy, load_policy(settings));
   auto state = std::unique_ptr<State>(new State{.settings = std::move(settings),
                                                 .store = std::move(store),

@@ -65,6 +65,11 @@ bool is_helper_stage(std::string_view stage) {
   return std::find(kHelper.begin(), kHelper.end(), stage) != kHelper.end();
 }
 
+// A job's image names are its own: two jobs on one host that both build app:latest must not push each other's image.
+std::string names_of(const fs::path& state) {
+  return state.filename().string();
+}
+
 struct JobFolders {
   fs::path builds;
   fs::path cache;
@@ -165,7 +170,8 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
   SCANGATE_TRY(const JobResponse job, read_job(call));
   auto logins = logins_of(job);
   add_docker_auth_config(job, *logins, progress);
-  SCANGATE_TRY(auto engine, open_engine(std::move(logins)));
+  SCANGATE_TRY(const fs::path state, state_folder(call));
+  SCANGATE_TRY(auto engine, open_engine(std::move(logins), names_of(state)));
   const Settings& settings = engine->settings();
   SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
   progress.line(Level::info, "Sandbox: " + sandbox->description());
@@ -200,7 +206,6 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
   } else {
     SCANGATE_TRY(images.image, fetch_in_section(*engine, job.image, cancel, progress));
   }
-  SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_CHECK(make_directories(state));
   return write_job_images(state, images);
 }
@@ -210,7 +215,7 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(const JobResponse job, read_job(call));
   auto logins = logins_of(job);
-  SCANGATE_TRY(auto engine, open_engine(logins));
+  SCANGATE_TRY(auto engine, open_engine(logins, names_of(state)));
   const JobFolders folders = folders_of(state);
   SCANGATE_CHECK(make_directories(folders.builds));
   SCANGATE_CHECK(make_directories(folders.cache));
@@ -268,6 +273,11 @@ Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
                 fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
   // Groups of a killed script are removed by the next look at them.
   static_cast<void>(Cgroups::probe(settings.limits));
+  std::error_code ignored;
+  if (fs::exists(settings.store / "index.db", ignored)) {
+    SCANGATE_TRY(const auto store, Store::open(settings.store, names_of(state)));
+    SCANGATE_CHECK(store->forget_names());
+  }
   return remove_tree(state);
 }
 

@@ -37,7 +37,8 @@ int runner_exit(const RunnerCall& call, ExitCode code, int script_code);
 // state folder.
 Result<std::string> config_stage(const RunnerCall& call, const Settings& settings);
 
-using OpenEngine = std::function<Result<std::unique_ptr<Engine>>(std::shared_ptr<Logins>)>;
+// `names_of`: see Settings.
+using OpenEngine = std::function<Result<std::unique_ptr<Engine>>(std::shared_ptr<Logins>, const std::string& names_of)>;
 
 // Pulls the job's image, checks its services. Repeatable: the runner calls it up to three times.
 Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel,

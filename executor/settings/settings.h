@@ -40,6 +40,7 @@ struct AwsSettings {
 
 struct Settings {
   std::filesystem::path store;
+  std::string names_of;                         // whose image names: see Store::open; set for a job, in no file
   std::filesystem::path database;               // the advisory database
   std::optional<std::filesystem::path> policy;  // absent: the built-in default policy
   Enforce enforce = Enforce::strict;

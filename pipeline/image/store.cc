@@ -107,11 +107,15 @@ Result<void> BlobWriter::commit_expecting(const Digest& expected, std::optional<
   return {};
 }
 
+// Stands in no reference and in no name of a scope.
+static constexpr char kScopeEnd = '\t';
+
 struct Store::State {
   fs::path root;
   std::optional<LockFile> session;  // held for our life: tells others that our work folder is in use
   fs::path work;
   std::unique_ptr<StoreIndex> index;
+  std::string scope;  // before each name in the index; empty for the host's own
   SystemClock clock;
 
   ~State() {
@@ -123,8 +127,9 @@ struct Store::State {
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::~Store() = default;
 
-Result<std::shared_ptr<Store>> Store::open(const fs::path& root) {
+Result<std::shared_ptr<Store>> Store::open(const fs::path& root, const std::string& names_of) {
   auto state = std::make_unique<State>();
+  if (!names_of.empty()) state->scope = names_of + kScopeEnd;
   std::error_code ignored;
   state->root = fs::absolute(root, ignored).lexically_normal();
   SCANGATE_CHECK(create_store_folders(state->root));
@@ -201,10 +206,12 @@ Result<void> Store::tag(const Reference& name, const Digest& manifest_digest) {
   const fs::path folder = blob_path(state_->root, manifest_digest).parent_path();
   SCANGATE_TRY(const UniqueFd fd, open_file(folder, O_RDONLY | O_DIRECTORY));
   if (fsync(fd.get()) != 0) return fail(host_error("cannot sync " + folder.string(), errno));
-  return state_->index->put_name(name.str(), manifest_digest, state_->clock.now());
+  return state_->index->put_name(state_->scope + name.str(), manifest_digest, state_->clock.now());
 }
 
 Result<std::optional<Digest>> Store::find(const Reference& name) const {
+  SCANGATE_TRY(auto own, state_->index->find_name(state_->scope + name.str()));
+  if (own || state_->scope.empty()) return own;
   return state_->index->find_name(name.str());
 }
 
@@ -234,7 +241,7 @@ Result<Digest> Store::resolve(std::string_view name_or_id) const {
     return fail(std::move(reference).error());
   }
   if (maybe_id) {
-    SCANGATE_TRY(const std::vector<StoredImage> all, images());
+    SCANGATE_TRY(const std::vector<StoredImage> all, list(Names::own_and_host));
     std::optional<StoredImage> match;
     for (const StoredImage& image : all) {
       if (!image.config_digest.hex().starts_with(id) && !image.manifest_digest.hex().starts_with(id)) continue;
@@ -251,10 +258,20 @@ Result<Digest> Store::resolve(std::string_view name_or_id) const {
 }
 
 Result<std::vector<StoredImage>> Store::images() const {
+  return list(Names::own);
+}
+
+Result<std::vector<StoredImage>> Store::list(Names which) const {
   SCANGATE_TRY(const std::vector<StoreIndex::Name> names, state_->index->names());
   std::vector<StoredImage> out;
   for (const StoreIndex::Name& name : names) {
-    StoredImage image{.name = name.name, .manifest_digest = name.manifest_digest, .stored = name.stored};
+    const std::size_t end = name.name.find(kScopeEnd);
+    const bool host = end == std::string::npos;
+    const bool own = host ? state_->scope.empty() : name.name.compare(0, end + 1, state_->scope) == 0;
+    if (!own && !(host && which == Names::own_and_host)) continue;
+    StoredImage image{.name = host ? name.name : name.name.substr(end + 1),
+                      .manifest_digest = name.manifest_digest,
+                      .stored = name.stored};
     // A name whose manifest was lost still has to be listed, else nobody could remove it.
     if (const auto found = manifest(name.manifest_digest)) {
       image.config_digest = found->config.digest;
@@ -268,9 +285,17 @@ Result<std::vector<StoredImage>> Store::images() const {
 }
 
 Result<void> Store::untag(const Reference& name) {
-  SCANGATE_TRY(const std::optional<Digest> found, find(name));
+  SCANGATE_TRY(const std::optional<Digest> found, state_->index->find_name(state_->scope + name.str()));
   if (!found) return fail(Fault::user, fmt::format("no image '{}' in the store", name.familiar()));
-  return state_->index->drop_name(name.str());
+  return state_->index->drop_name(state_->scope + name.str());
+}
+
+Result<void> Store::forget_names() {
+  if (state_->scope.empty()) return fail(Fault::user, "the host's own names are removed one by one");
+  SCANGATE_TRY(const std::vector<StoreIndex::Name> names, state_->index->names());
+  for (const StoreIndex::Name& name : names)
+    if (name.name.starts_with(state_->scope)) SCANGATE_CHECK(state_->index->drop_name(name.name));
+  return {};
 }
 
 Result<Manifest> Store::manifest(const Digest& manifest_digest) const {

@@ -61,7 +61,10 @@ class Store {
  public:
   // Creates the folders and the index when missing, and repairs what a crash left (stray temporary files and half-made
   // snapshots whose maker is gone). Errors: Fault::host with the path and the remedy.
-  static Result<std::shared_ptr<Store>> open(const std::filesystem::path& root);
+  // `names_of`: whose names these are, a short word; empty: the host's own. A job has names of its own, as a Docker
+  // daemon of its own would give it: what others tag it neither sees nor replaces. It finds the host's names where it
+  // has none itself.
+  static Result<std::shared_ptr<Store>> open(const std::filesystem::path& root, const std::string& names_of = {});
   ~Store();
 
   const std::filesystem::path& root() const;
@@ -83,8 +86,10 @@ class Store {
   Result<std::optional<Digest>> find(const Reference& name) const;
   // As users name images: reference or id. Fault::user "no image 'x' in the store (…)" when there is none.
   Result<Digest> resolve(std::string_view name_or_id) const;
-  Result<std::vector<StoredImage>> images() const;  // sorted by name
+  Result<std::vector<StoredImage>> images() const;  // of these names alone, sorted
   Result<void> untag(const Reference& name);
+  // Drops all names of `names_of`; Fault::user for the host's own.
+  Result<void> forget_names();
 
   // Manifest and config of a stored image, verified.
   Result<Manifest> manifest(const Digest& manifest_digest) const;
@@ -125,6 +130,8 @@ class Store {
 
  private:
   struct State;
+  enum class Names { own, own_and_host };
+  Result<std::vector<StoredImage>> list(Names which) const;
   explicit Store(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -171,7 +171,7 @@ class Executor(Case):
         self.assertEqual(job.exit_code(), 3)
         self.assertEqual(self.pushed(), [])
         report = json.loads((job.project / "scangate-reports/gl-code-quality-report.json").read_text())
-        ports = [entry for entry in report if "22" in entry["description"]]
+        ports = [entry for entry in report if "22/tcp" in entry["description"]]
         self.assertEqual([(p["location"]["path"], p["location"]["lines"]["begin"]) for p in ports], [("Dockerfile", 3)])
         self.finish(job)
 

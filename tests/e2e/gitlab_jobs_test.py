@@ -70,7 +70,7 @@ class GitLabJobs(Case):
         self.assertEqual(job.result(), "failed but allowed")
         self.assertEqual(self.registry.images(), [])
         self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
-        places = [(e["location"]["path"], e["location"]["lines"]["begin"]) for e in job.artifacts["codequality"].json if "22" in e["description"]]
+        places = [(e["location"]["path"], e["location"]["lines"]["begin"]) for e in job.artifacts["codequality"].json if "22/tcp" in e["description"]]
         self.assertEqual(places, [("Dockerfile", 3)])
         self.assertIn("STOP", job.artifacts["annotations"].text)
 

@@ -67,6 +67,7 @@ class Migrate(Case):
     def test_compose(self):
         self.run_example("migrate-compose")
         self.assertEqual(self.pushed(), [f"group/app/web:{COMMIT}", f"group/app/worker:{COMMIT}"])
+        self.ok("-q", "pull", f"{self.registry.host}/group/app/worker:{COMMIT}")
         self.ok("-q", "image", "export", f"{self.registry.host}/group/app/worker:{COMMIT}", f"oci:{self.folder}/oci")
         index = json.loads((self.folder / "oci/index.json").read_text())
         manifest = self.blob(index["manifests"][0]["digest"])

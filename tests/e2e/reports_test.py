@@ -43,7 +43,7 @@ class Reports(Case):
         for entry in report:
             jsonschema.validate(entry, schema)
         self.assertEqual(len({e["fingerprint"] for e in report}), len(report))
-        lines = {e["location"]["lines"]["begin"] for e in report if "22" in e["description"]}
+        lines = {e["location"]["lines"]["begin"] for e in report if "22/tcp" in e["description"]}
         self.assertEqual(lines, {3})
 
     def test_junit(self):

@@ -112,6 +112,7 @@ class Soak(Case):
     def verify_images(self, registry, jobs):
         for job in jobs:
             archive = self.folder / "image.tar"
+            self.ok("-q", "pull", job.name)
             self.ok("-q", "image", "export", job.name, f"docker-archive:{archive}")
             manifest = json.loads(subprocess.run(["tar", "-xOf", archive, "manifest.json"], check=True, capture_output=True).stdout)
             layer = subprocess.run(["tar", "-xOf", archive, manifest[0]["Layers"][-1]], check=True, capture_output=True).stdout

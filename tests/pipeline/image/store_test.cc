@@ -325,5 +325,38 @@ TEST_F(StoreFilesTest, UnusableFoldersAndIndexesAreTold) {
   EXPECT_EQ(corrupt.error().fault(), Fault::host);
 }
 
+TEST_F(StoreFilesTest, JobsHaveNamesOfTheirOwnAndFindTheHosts) {
+  const auto names = [](const Store& store) {
+    std::vector<std::string> out;
+    const auto images = store.images();
+    for (const auto& image : images.value())
+      out.push_back(image.name);
+    return out;
+  };
+  const Digest host_image = image("host"), one_image = image("one"), two_image = image("two");
+  ASSERT_TRUE(store_->tag(name("base:1"), host_image));
+  const auto one = Store::open(store_->root(), "job-1").value();
+  const auto two = Store::open(store_->root(), "job-2").value();
+  ASSERT_TRUE(one->tag(name("app:1"), one_image));
+  ASSERT_TRUE(two->tag(name("app:1"), two_image));
+  ASSERT_TRUE(two->tag(name("base:1"), two_image));
+  EXPECT_EQ(one->find(name("app:1")).value(), one_image);
+  EXPECT_EQ(two->find(name("app:1")).value(), two_image);
+  EXPECT_EQ(store_->find(name("app:1")).value(), std::nullopt);
+  EXPECT_EQ(one->find(name("base:1")).value(), host_image);
+  EXPECT_EQ(store_->find(name("base:1")).value(), host_image);
+  EXPECT_THAT(names(*one), ElementsAre("docker.io/library/app:1"));
+  EXPECT_THAT(names(*store_), ElementsAre("docker.io/library/base:1"));
+  EXPECT_EQ(one->resolve(host_image.hex().substr(0, 12)).value(), host_image);
+  EXPECT_FALSE(one->resolve(two_image.hex().substr(0, 12)));
+  EXPECT_EQ(one->untag(name("base:1")).error().text(), "no image 'base:1' in the store");
+  ASSERT_TRUE(two->untag(name("base:1")));
+  EXPECT_EQ(two->find(name("base:1")).value(), host_image);
+  ASSERT_TRUE(two->forget_names());
+  EXPECT_EQ(two->find(name("app:1")).value(), std::nullopt);
+  EXPECT_EQ(one->find(name("app:1")).value(), one_image);
+  EXPECT_FALSE(store_->forget_names());
+}
+
 }  // namespace
 }  // namespace scangate
