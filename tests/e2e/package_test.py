@@ -23,9 +23,9 @@ mount -t tmpfs tmpfs "$view/upper"
 mkdir "$view/upper/files" "$view/upper/work"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$view/upper/files,workdir=$view/upper/work" "$view/root"
 for folder in proc sys dev; do mount --rbind "/$folder" "$view/root/$folder"; done
-mkdir -p "$view/root/var/lib/scangate" "$view/root/work"
+mkdir -p "$view/root/var/lib/scangate" "$view/root/exchange"
 mount -t tmpfs tmpfs "$view/root/var/lib/scangate"
-mount --bind "$view/work" "$view/root/work"
+mount --bind "$view/work" "$view/root/exchange"
 # Not chroot, in which the kernel lets nobody make user namespaces.
 mkdir -p "$view/root/mnt/machine"
 cd "$view/root"
@@ -34,7 +34,7 @@ umount -l /mnt/machine
 exec /bin/sh -euc "$1"
 """
 
-INSTALL = "dpkg --no-triggers -i /work/scangate.deb >/work/dpkg.log 2>&1 || { cat /work/dpkg.log; exit 90; }\n"
+INSTALL = "dpkg --no-triggers -i /exchange/scangate.deb >/exchange/dpkg.log 2>&1 || { cat /exchange/dpkg.log; exit 90; }\n"
 
 
 class Package(Case):
@@ -56,7 +56,7 @@ class Package(Case):
         return subprocess.run(["dpkg-deb", *map(str, words)], capture_output=True, text=True, check=True).stdout
 
     def installed(self, script, code=0):
-        """Runs a shell script where the package is installed; /work of it is the folder `work`, which stays."""
+        """Runs a shell script where the package is installed; /exchange of it is the folder `work`, which stays."""
         view = self.folder / "view"
         for name in ("root", "upper", "work"):
             (view / name).mkdir(parents=True, exist_ok=True)
@@ -110,17 +110,17 @@ class Package(Case):
         rootfs_tar(work / "rootfs.tar")
         (work / "context/Dockerfile").write_text("FROM base:1\nRUN echo built > /built\nEXPOSE 22\n")
         self.installed("""
-            scangate --version >/work/version
+            scangate --version >/exchange/version
             scangate -q db import /usr/share/doc/scangate/examples/advisories >/dev/null
             scangate register --token glrt-one --url https://gitlab.example --name gate
-            cp /etc/gitlab-runner/config.toml /work/once
+            cp /etc/gitlab-runner/config.toml /exchange/once
             scangate register --token glrt-one --url https://gitlab.example --name gate
-            cmp /work/once /etc/gitlab-runner/config.toml
-            scangate doctor --format json >/work/doctor.json
-            scangate -q image import base:1 /work/rootfs.tar
-            scangate -q build -t app:1 /work/context
-            code=0; scangate -q scan app:1 >/work/scan || code=$?
-            [ $code = 3 ] || { cat /work/scan; exit 91; }
+            cmp /exchange/once /etc/gitlab-runner/config.toml
+            scangate doctor --format json >/exchange/doctor.json
+            scangate -q image import base:1 /exchange/rootfs.tar
+            scangate -q build -t app:1 /exchange/context
+            code=0; scangate -q scan app:1 >/exchange/scan || code=$?
+            [ $code = 3 ] || { cat /exchange/scan; exit 91; }
             bash --norc -c '. /usr/share/bash-completion/completions/scangate; COMP_WORDS=(scangate doc); COMP_CWORD=1; _scangate; [[ ${COMPREPLY[*]} == doctor ]]'
             dpkg -V scangate
         """)
@@ -147,16 +147,16 @@ class Package(Case):
             scangate register --token glrt-one --url https://gitlab.example --name gate
             scangate -q db import /usr/share/doc/scangate/examples/advisories
             scangate doctor --format json >/tmp/doctor.json
-            scangate -q image import base:1 /work/rootfs.tar
-            scangate -q build -t app:1 /work/context
+            scangate -q image import base:1 /exchange/rootfs.tar
+            scangate -q build -t app:1 /exchange/context
             scangate -q scan app:1
         """)
         self.installed("""
             useradd --create-home --shell /bin/bash ci-of-test
             mount -t tmpfs -o mode=0755 tmpfs /home/ci-of-test
             chown ci-of-test: /home/ci-of-test
-            su - ci-of-test -c 'sh /work/as-ci' >/work/log 2>&1 || { cat /work/log /tmp/doctor.json; exit 92; }
-            cp /tmp/doctor.json /work
+            su - ci-of-test -c 'sh /exchange/as-ci' >/exchange/log 2>&1 || { cat /exchange/log /tmp/doctor.json; exit 92; }
+            cp /tmp/doctor.json /exchange
         """)
         report = json.loads((work / "doctor.json").read_text())
         checks = {check["subject"]: check["text"] for check in report["checks"]}
@@ -168,7 +168,7 @@ class Package(Case):
     def test_an_upgrade_keeps_the_configuration_and_a_purge_removes_it(self):
         self.installed("""
             echo 'enforce: observe' >>/etc/scangate/config.yaml
-            dpkg --no-triggers -i /work/scangate.deb >/dev/null 2>&1
+            dpkg --no-triggers -i /exchange/scangate.deb >/dev/null 2>&1
             grep -q 'enforce: observe' /etc/scangate/config.yaml
             scangate doctor | grep '^warning  enforce        observe'
             dpkg --no-triggers -P scangate >/dev/null 2>&1
