@@ -161,6 +161,10 @@ void check_network(const HostFacts& facts, Checks& checks) {
                    facts.programs.contains("pasta") || facts.programs.contains("slirp4netns")
                        ? "modprobe tun, and let the runner's user open /dev/net/tun"
                        : "apt install passt");
+  else if (!facts.network_names)
+    checks.warning(
+        "network", facts.network.text + ": no name server answers from in there",
+        "see that the first nameserver of /etc/resolv.conf answers on the host, or set sandbox: {network: host}");
   else
     checks.ok("network", facts.network.text);
 }

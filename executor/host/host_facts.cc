@@ -182,6 +182,8 @@ void try_store(HostFacts& facts, const FactsRequest& request, ProcessRunner& run
                                           runner);
     facts.network = network ? Trial{true, (*network)->description()} : Trial{false, network.error().text()};
     facts.network_own = network && !(*network)->is_host();
+    facts.network_names =
+        !facts.network_own || request.settings.network == NetworkChoice::none || (*network)->name_server_answers();
   }
 }
 

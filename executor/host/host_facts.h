@@ -54,8 +54,9 @@ struct HostFacts {
   Trial overlay;
   Trial sandbox;
   NetworkChoice network_choice = NetworkChoice::automatic;
-  Trial network;             // of jobs; text: how they get it
-  bool network_own = false;  // a namespace of its own
+  Trial network;              // of jobs; text: how they get it
+  bool network_own = false;   // a namespace of its own
+  bool network_names = true;  // the name server answers from in there
   // Files.
   std::string config_file;  // empty: built-in settings
   Enforce enforce = Enforce::strict;

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -23,6 +24,8 @@ namespace {
 constexpr std::size_t kMaxResolvConfBytes = 1U << 20U;
 // A listener on loopback answers at once; one whose queue is full does not answer at all.
 constexpr int kConnectMilliseconds = 500;
+// As long as the C library waits: resolv.conf(5).
+constexpr int kNameServerMilliseconds = 5000;
 constexpr const char* kRemedy = "install passt or slirp4netns, and see that /dev/net/tun exists";
 
 // Runs `work` in a thread and gives its Result: what setns(2) and unshare(2) change of a thread ends with it.
@@ -72,19 +75,28 @@ class JobNetwork::Helper final : public NetworkHelper {
   using NetworkHelper::NetworkHelper;
 };
 
-std::string resolv_conf_without_loopback(std::string_view host, std::string_view forwarder) {
+std::string resolv_conf_through(std::string_view host, std::string_view forwarder) {
+  const std::string through = fmt::format("nameserver {}\n", forwarder);
   std::string out;
-  bool any = false;
+  bool placed = false;
   for (const auto& line : split(host, '\n')) {
     const std::string_view text = trim(line);
-    if (text.starts_with("nameserver") && text.size() > 10 && (text[10] == ' ' || text[10] == '\t')) {
-      if (is_loopback(trim(text.substr(10)))) continue;
-      any = true;
+    if (text.empty()) continue;
+    if (!text.starts_with("nameserver") || text.size() <= 10 || (text[10] != ' ' && text[10] != '\t')) {
+      out += std::string(text) + "\n";
+      continue;
     }
-    if (!text.empty()) out += std::string(text) + "\n";
+    const std::string_view address = trim(text.substr(10));
+    // Two may name the same server, as a list of 127.0.0.53 and ::1 does.
+    const bool forwarded = is_loopback(address) || (!placed && address.find(':') == std::string_view::npos);
+    if (!forwarded) {
+      out += std::string(text) + "\n";
+    } else if (!placed) {
+      placed = true;
+      out += through;
+    }
   }
-  if (!any) out += fmt::format("nameserver {}\n", forwarder);
-  return out;
+  return placed ? out : out + through;
 }
 
 JobNetwork::JobNetwork() = default;
@@ -130,8 +142,8 @@ Result<std::unique_ptr<JobNetwork>> JobNetwork::make(const NetworkSettings& sett
       }
       network->namespace_ = std::move(*made);
       network->helper_ = std::move(helper);
-      network->resolv_conf_ = program.name_server_only ? resolv_conf_without_loopback("", program.name_server)
-                                                       : resolv_conf_without_loopback(servers, program.name_server);
+      network->resolv_conf_ = resolv_conf_through(servers, program.name_server);
+      network->name_server_ = program.name_server;
       network->description_ = fmt::format("own, through {}", program.name);
       if (!refused.empty()) network->description_ += " (" + refused + ")";
       return network;
@@ -188,6 +200,30 @@ Result<bool> JobNetwork::accepts(std::uint16_t port) const {
     return {};
   }));
   return connected;
+}
+
+bool JobNetwork::name_server_answers() const {
+  if (name_server_.empty()) return false;
+  // RFC 1035 section 4.1: id, recursion desired, one question: the root's name servers, which every resolver knows.
+  constexpr std::array<unsigned char, 17> kQuery{0x53, 0x67, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1};
+  bool answered = false;
+  const auto asked = enter([&]() -> Result<void> {
+    const UniqueFd any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!any) return fail(host_error("cannot make a socket", errno));
+    sockaddr_in server{};
+    server.sin_family = AF_INET;
+    server.sin_port = htons(53);
+    if (inet_pton(AF_INET, name_server_.c_str(), &server.sin_addr) != 1 ||
+        connect(any.get(), reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0 ||
+        send(any.get(), kQuery.data(), kQuery.size(), 0) != static_cast<ssize_t>(kQuery.size()))
+      return {};
+    pollfd wait{any.get(), POLLIN, 0};
+    std::array<unsigned char, 512> answer{};
+    answered = poll(&wait, 1, kNameServerMilliseconds) == 1 && recv(any.get(), answer.data(), answer.size(), 0) >= 12 &&
+               answer[0] == kQuery[0] && answer[1] == kQuery[1];
+    return {};
+  });
+  return asked && answered;
 }
 
 }  // namespace scangate

@@ -55,6 +55,8 @@ class JobNetwork {
   Result<UniqueFd> listen_loopback(std::uint16_t port = 0) const;
   // Whether something in this network takes connections at that port of 127.0.0.1.
   Result<bool> accepts(std::uint16_t port) const;
+  // Whether the helper's name server answers a query within 5 s; false without a helper.
+  bool name_server_answers() const;
 
  private:
   class Helper;
@@ -66,10 +68,13 @@ class JobNetwork {
   std::unique_ptr<Helper> helper_;
   std::string description_;
   std::optional<std::string> resolv_conf_;
+  std::string name_server_;  // the helper's
 };
 
-// The host's resolv.conf as a network of its own needs it: without servers on the host's loopback, which cannot be
-// reached from there; when none is left, `forwarder` is the server. Pure; for tests.
-std::string resolv_conf_without_loopback(std::string_view host, std::string_view forwarder);
+// The host's resolv.conf as a network of its own needs it. `forwarder` stands for the first IPv4 server, which the
+// helpers ask for it, and for every server on the host's loopback, which cannot be reached from there; it comes last
+// when the list has neither. The first IPv4 server must not be asked directly: pasta rewrites its answers to come from
+// the forwarder. Pure; for tests.
+std::string resolv_conf_through(std::string_view host, std::string_view forwarder);
 
 }  // namespace scangate

@@ -105,8 +105,7 @@ std::vector<NetworkProgram> network_programs(const std::vector<std::uint16_t>& h
       .name = "slirp4netns",
       .argv = {"slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox",
                "--enable-seccomp", fmt::format("--ready-fd={}", kReadyFd), "--netns-type=path", "tap0"},
-      .name_server = kSlirpNameServer,
-      .name_server_only = true};
+      .name_server = kSlirpNameServer};
   slirp.namespace_at = slirp.argv.size() - 1;
   return {std::move(pasta), std::move(slirp)};
 }

@@ -20,7 +20,6 @@ struct NetworkProgram {
   std::size_t namespace_at = 0;
   bool leaves_when_ready = false;  // goes into the background then; else it writes to kReadyFd
   std::string name_server;         // where it takes DNS requests for the host's own servers
-  bool name_server_only = false;   // its name_server is better than the host's: it follows changes of resolv.conf
 };
 
 inline constexpr int kReadyFd = 3;

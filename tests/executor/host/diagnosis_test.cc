@@ -153,6 +153,10 @@ TEST(Diagnosis, EachFaultIsOneLineWithItsRemedy) {
        "open /dev/net/tun)"},
       {[](HostFacts& f) { f.network_own = false, f.network.text = "host", f.network_choice = NetworkChoice::host; },
        "ok       network        host"},
+      {[](HostFacts& f) { f.network_names = false; },
+       "warning  network        own, through pasta: no name server answers from in there (see that the first "
+       "nameserver "
+       "of /etc/resolv.conf answers on the host, or set sandbox: {network: host})"},
       {[](HostFacts& f) { f.network = {false, "no network of its own: pasta: not installed"}; },
        "problem  network        no network of its own: pasta: not installed"},
       {[](HostFacts& f) { f.enforce = Enforce::observe; },

@@ -4,8 +4,17 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <thread>
+
+#include "base/file.h"
 #include "base/text.h"
 #include "pipeline/sandbox/sandbox.h"
 #include "test_root.h"
@@ -20,17 +29,21 @@ std::uint16_t port_of(const UniqueFd& socket) {
   return ntohs(address.sin_port);
 }
 
-TEST(ResolvConf, ServersOnTheHostsLoopbackAreReplaced) {
+TEST(ResolvConf, TheForwarderStandsForTheServerItAsks) {
   const struct {
     std::string_view host, expected;
   } cases[] = {
-      {"nameserver 10.1.1.1\nsearch corp\n", "nameserver 10.1.1.1\nsearch corp\n"},
-      {"nameserver 127.0.0.53\noptions edns0\n", "options edns0\nnameserver 169.254.1.53\n"},
-      {"nameserver ::1\nnameserver\t10.1.1.1", "nameserver\t10.1.1.1\n"},
+      {"nameserver 10.1.1.1\nsearch corp\n", "nameserver 169.254.1.53\nsearch corp\n"},
+      {"nameserver 10.1.1.1\nnameserver 10.1.1.2\n", "nameserver 169.254.1.53\nnameserver 10.1.1.2\n"},
+      {"nameserver 127.0.0.53\noptions edns0\n", "nameserver 169.254.1.53\noptions edns0\n"},
+      {"nameserver ::1\nnameserver\t10.1.1.1", "nameserver 169.254.1.53\nnameserver\t10.1.1.1\n"},
+      {"nameserver 127.0.0.53\nnameserver ::1\n", "nameserver 169.254.1.53\n"},
+      {"nameserver 2001:db8::1\nnameserver 10.1.1.1\n", "nameserver 2001:db8::1\nnameserver 169.254.1.53\n"},
+      {"nameserver 2001:db8::1\n", "nameserver 2001:db8::1\nnameserver 169.254.1.53\n"},
       {"", "nameserver 169.254.1.53\n"},
   };
   for (const auto& one : cases)
-    EXPECT_EQ(resolv_conf_without_loopback(one.host, "169.254.1.53"), one.expected);
+    EXPECT_EQ(resolv_conf_through(one.host, "169.254.1.53"), one.expected);
 }
 
 class NetworkTest : public testing::Test {
@@ -132,6 +145,58 @@ TEST_F(NetworkTest, AnOwnNetworkHasADefaultRoute) {
     EXPECT_NE(routes.find("00000000"), std::string::npos) << runtime << ": " << routes;
     EXPECT_NE(routes.find("lo"), std::string::npos) << runtime << ": " << routes;
   }
+}
+
+// A thread whose /etc/resolv.conf names `server`; the helpers read the file themselves.
+void with_name_server(const std::filesystem::path& folder, const std::string& server,
+                      const std::function<void()>& work) {
+  const auto file = folder / "resolv.conf";
+  ASSERT_TRUE(write_file_atomic(file, as_bytes("nameserver " + server + "\n")));
+  std::thread([&] {
+    ASSERT_EQ(unshare(CLONE_FS | CLONE_NEWNS), 0) << strerror(errno);
+    ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr), 0) << strerror(errno);
+    ASSERT_EQ(mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr), 0) << strerror(errno);
+    work();
+  }).join();
+}
+
+TEST_F(NetworkTest, TheHostsNameServerIsAskedThroughTheHelper) {
+  // An address of its own, so that no server of the machine's is in the way.
+  const UniqueFd server(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(53);
+  ASSERT_EQ(inet_pton(AF_INET, "127.53.0.1", &address.sin_addr), 1);
+  ASSERT_EQ(bind(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << strerror(errno);
+  std::thread answering([&] {
+    std::array<char, 512> query{};
+    sockaddr_in asker{};
+    socklen_t size = sizeof asker;
+    const ssize_t got =
+        recvfrom(server.get(), query.data(), query.size(), 0, reinterpret_cast<sockaddr*>(&asker), &size);
+    if (got <= 0) return;
+    query[2] = static_cast<char>(query[2] | 0x80);
+    sendto(server.get(), query.data(), static_cast<std::size_t>(got), 0, reinterpret_cast<sockaddr*>(&asker), size);
+  });
+  std::string missing;
+  bool answered = false;
+  with_name_server(folder_.path(), "127.53.0.1", [&] {
+    const auto network = make(NetworkChoice::own);
+    if (network)
+      answered = (*network)->name_server_answers();
+    else
+      missing = network.error().text();
+  });
+  shutdown(server.get(), SHUT_RDWR);
+  answering.join();
+  if (!missing.empty()) GTEST_SKIP() << missing;
+  EXPECT_TRUE(answered);
+}
+
+TEST_F(NetworkTest, WithoutAHelperNoNameServerAnswers) {
+  const auto network = make(NetworkChoice::none);
+  ASSERT_TRUE(network) << network.error().text();
+  EXPECT_FALSE((*network)->name_server_answers());
 }
 
 TEST_F(NetworkTest, TheHelperEndsWithTheNetwork) {
