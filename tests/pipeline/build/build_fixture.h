@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,9 +20,13 @@ class RecordedProgress final : public Progress {
  public:
   void line(Level, std::string_view text) override { lines.emplace_back(text); }
   void bytes(std::string_view, std::uint64_t, std::uint64_t) override {}
-  void output(std::string_view, std::string_view text) override { printed += text; }
+  void output(std::string_view, std::string_view text) override {
+    printed += text;
+    if (on_output) on_output();
+  }
   std::vector<std::string> lines;
   std::string printed;
+  std::function<void()> on_output;  // called after each piece that a RUN step printed
 };
 
 struct SeenEntry {
