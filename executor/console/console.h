@@ -29,6 +29,7 @@ class Console final : public Progress {
   void output(std::string_view item, std::string_view text) override;
   // Control text of a job's log, as it is and on a line of its own; nothing in other modes. See LogSection.
   void mark(std::string_view raw);
+  ConsoleMode mode() const { return mode_; }
 
  private:
   using SteadyClock = std::chrono::steady_clock;

@@ -165,7 +165,8 @@ Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string
   return scan_native(input, state_->database.get(), state_->no_database, *state_->policy, state_->clock);
 }
 
-Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress, Registry* registry) {
+Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress, Registry* registry,
+                                 const OnVerdict& on_verdict) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
   PushOutcome outcome;
   const Enforce enforce = state_->settings.enforce;
@@ -181,7 +182,9 @@ Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference&
       outcome.scan.verdict = {.outcome = Outcome::undecided, .reasons = {"the scan failed: " + scanned.error().text()}, .policy = state_->policy->name()};
     }
     outcome.code = exit_code_of(outcome.scan.verdict.outcome);
-    if (!may_leave(outcome.scan.verdict.outcome) && enforce == Enforce::strict) return outcome;
+    const bool refused = !may_leave(outcome.scan.verdict.outcome) && enforce == Enforce::strict;
+    if (on_verdict) on_verdict(outcome.scan, refused ? Upload::refused : Upload::follows);
+    if (refused) return outcome;
   }
   if (cancel.cancelled()) return fail(cancelled_error());
   Registry& through = registry == nullptr ? *state_->registry : *registry;

@@ -1,6 +1,7 @@
 #pragma once
 // Build, scan and push joined to the one rule: nothing is uploaded that was not scanned and allowed. The command line and the gate of a job both
 // work through this.
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ struct PushOutcome {
   std::optional<PushedImage> pushed;  // absent: the gate kept the image here
   ExitCode code = ExitCode::undecided;
 };
+
+enum class Upload { refused, follows };
+// Told between scan and upload; not called under Enforce::off.
+using OnVerdict = std::function<void(const ScanResult& scan, Upload upload)>;
 
 // Thread-safe: a job may run several commands at once.
 class Engine {
@@ -62,7 +67,8 @@ class Engine {
 
   // The gate: scan, verdict, and only then the upload of exactly that digest. A scan that fails is an outcome with ExitCode::undecided and the
   // reason in its verdict; Errors are those of the upload. `registry`: as in build().
-  Result<PushOutcome> push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress, Registry* registry = nullptr);
+  Result<PushOutcome> push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress,
+                           Registry* registry = nullptr, const OnVerdict& on_verdict = {});
 
  private:
   struct State;

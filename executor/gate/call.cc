@@ -3,15 +3,18 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "executor/gate/job_log.h"
 #include "executor/settings/settings.h"
 #include "executor/wire/wire.h"
 
 namespace scangate {
 
-GateCall::GateCall(GateRequest& asked, const Cancel& gone)
+GateCall::GateCall(GateRequest& asked, const Cancel& gone, LogSections sections)
     : request(asked),
       cancel(gone),
-      console(asked.error.get(), ConsoleMode::plain),
+      console(asked.error.get(), sections == LogSections::on && is_job_log(asked.root.get(), asked.error.get())
+                                     ? ConsoleMode::job
+                                     : ConsoleMode::plain),
       files(asked.root.get(), asked.directory) {}
 
 std::string GateCall::program() const {

@@ -17,14 +17,17 @@ namespace scangate {
 // Docker's own code for a command that failed.
 inline constexpr int kCommandFailed = 1;
 
-// Used by one thread. Both arguments outlive it.
+// Whether commands that speak to the log of a GitLab job mark its sections; never where no GitLab shows them.
+enum class LogSections { off, on };
+
+// Used by one thread. Request and cancel outlive it.
 class GateCall {
  public:
-  GateCall(GateRequest& request, const Cancel& cancel);
+  GateCall(GateRequest& request, const Cancel& cancel, LogSections sections = LogSections::off);
 
   GateRequest& request;
   const Cancel& cancel;
-  Console console;  // progress lines, on the command's standard error
+  Console console;  // progress lines, on the command's standard error; with sections when that is the job's log
   JobFiles files;
   // Credentials of this command alone, of which the job's `docker login`s come in between. Both already revealed.
   std::shared_ptr<CredentialSource> given_credentials;  // named on the command line: --creds

@@ -44,7 +44,7 @@ std::span<const std::string_view> served_programs() {
 }
 
 int dispatch(ImageCommands& images, GateRequest& request, const Cancel& cancel) {
-  GateCall call(request, cancel);
+  GateCall call(request, cancel, images.context().log_sections);
   const std::string name = call.program();
   const auto found =
       std::find_if(kPrograms.begin(), kPrograms.end(), [&](const Program& program) { return program.name == name; });

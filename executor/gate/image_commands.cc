@@ -4,6 +4,8 @@
 
 #include "base/json/json.h"
 #include "base/text.h"
+#include "executor/console/last_lines.h"
+#include "executor/console/log_section.h"
 #include "executor/gate/build_order.h"
 #include "scan/report/report.h"
 
@@ -24,6 +26,32 @@ std::string build_metadata(const BuiltImage& built, const std::vector<Reference>
                                 {"containerimage.digest", built.manifest_digest.str()}};
   if (!joined.empty()) out["image.name"] = joined;
   return dump_json(out, 2) + "\n";
+}
+
+// What is done without a word (-q) gets no section: it would be empty.
+bool is_told(const GateCall& call, const Progress& progress) {
+  return &progress == &call.console;
+}
+
+std::string build_title(const BuildRequest& build, const std::vector<Reference>& names) {
+  // A build of ten tags is still one line of a log.
+  constexpr std::size_t kNamesShown = 3;
+  if (names.empty())
+    return "Building from " + (build.dockerfile_name.empty() ? std::string("Dockerfile") : build.dockerfile_name);
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i)
+    shown.push_back(names[i].familiar());
+  return fmt::format("Building {}{}", fmt::join(shown, ", "),
+                     names.size() > kNamesShown ? fmt::format(" and {} more", names.size() - kNamesShown) : "");
+}
+
+// The verdict again, after the section that holds the whole report: read without unfolding it.
+std::string verdict_text(const ScanResult& scan) {
+  std::string out = verdict_line(scan) + "\n";
+  if (scan.verdict.outcome == Outcome::stop || scan.verdict.outcome == Outcome::undecided)
+    for (const auto& reason : scan.verdict.reasons)
+      out += "  - " + printable(reason) + "\n";
+  return out;
 }
 
 }  // namespace
@@ -62,7 +90,18 @@ Registry& ImageCommands::registry(GateCall& call) {
 Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequest& asked,
                                         const std::vector<Reference>& names, Progress& progress) {
   SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, store()));
-  return build_order_of(call, asked, order, names, progress);
+  if (!is_told(call, progress)) {
+    SCANGATE_TRY(auto built, engine_.build(order.request, names, call.cancel, progress, &registry(call)));
+    return finish_build(call, asked, names, std::move(built), progress);
+  }
+  LastLines watched(progress);
+  const auto in_section = [&] {
+    const LogSection section(call.console, "scangate_build", build_title(order.request, names));
+    return engine_.build(order.request, names, call.cancel, watched, &registry(call));
+  };
+  SCANGATE_TRY(auto built, in_section());
+  if (built.failed_step && call.console.mode() == ConsoleMode::job) watched.repeat(progress);
+  return finish_build(call, asked, names, std::move(built), progress);
 }
 
 Result<BuiltImage> ImageCommands::build_text(GateCall& call, const command::BuildRequest& asked, std::string dockerfile,
@@ -70,13 +109,14 @@ Result<BuiltImage> ImageCommands::build_text(GateCall& call, const command::Buil
   SCANGATE_TRY(BuildOrder order, build_order(call, asked, context_, store()));
   order.request.dockerfile_text = std::move(dockerfile);
   order.request.dockerfile_name = std::move(name);
-  return build_order_of(call, asked, order, {}, progress);
+  // One line of a script, such as `buildah run`: its output is the script's own, and is not folded away.
+  SCANGATE_TRY(auto built, engine_.build(order.request, {}, call.cancel, progress, &registry(call)));
+  return finish_build(call, asked, {}, std::move(built), progress);
 }
 
-Result<BuiltImage> ImageCommands::build_order_of(GateCall& call, const command::BuildRequest& asked,
-                                                 const BuildOrder& order, const std::vector<Reference>& names,
-                                                 Progress& progress) {
-  SCANGATE_TRY(auto built, engine_.build(order.request, names, call.cancel, progress, &registry(call)));
+Result<BuiltImage> ImageCommands::finish_build(GateCall& call, const command::BuildRequest& asked,
+                                               const std::vector<Reference>& names, BuiltImage built,
+                                               Progress& progress) {
   for (const auto& warning : built.warnings)
     progress.line(Level::warning,
                   fmt::format("{}:{}: {} ({})", warning.place.file, warning.place.line, warning.text, warning.rule));
@@ -89,6 +129,8 @@ Result<BuiltImage> ImageCommands::build_order_of(GateCall& call, const command::
 
 Result<PulledImage> ImageCommands::pull(GateCall& call, const Reference& name, const Platform& platform,
                                         PullPolicy policy, Progress& progress) {
+  std::optional<LogSection> section;
+  if (is_told(call, progress)) section.emplace(call.console, "scangate_pull", "Pulling " + name.familiar());
   return registry(call).pull(name, platform, policy, store(), call.cancel, progress);
 }
 
@@ -131,10 +173,25 @@ void ImageCommands::keep(const ScanResult& result) {
 
 Result<PushOutcome> ImageCommands::push(GateCall& call, const Digest& manifest_digest, const Reference& to,
                                         Progress& progress) {
-  SCANGATE_TRY(auto outcome, engine_.push(manifest_digest, to, call.cancel, progress, &registry(call)));
+  std::optional<LogSection> section;
+  const auto begin_upload = [&] {
+    if (is_told(call, progress)) section.emplace(call.console, "scangate_push", "Pushing " + to.familiar());
+  };
+  if (engine_.settings().enforce == Enforce::off)
+    begin_upload();
+  else
+    section.emplace(call.console, "scangate_scan", "Scanning " + to.familiar());
+  auto pushed = engine_.push(manifest_digest, to, call.cancel, progress, &registry(call),
+                             [&](const ScanResult& scan, Upload upload) {
+                               call.say(render_report(ReportFormat::table, {scan}, ReportOptions{.width = kLogWidth}));
+                               section.reset();
+                               if (call.console.mode() == ConsoleMode::job) call.say(verdict_text(scan));
+                               keep(scan);  // also when the upload fails or is stopped half-way
+                               if (upload == Upload::follows) begin_upload();
+                             });
+  section.reset();
+  SCANGATE_TRY(auto outcome, std::move(pushed));
   if (engine_.settings().enforce != Enforce::off) {
-    call.say(render_report(ReportFormat::table, {outcome.scan}, ReportOptions{.width = kLogWidth}));
-    keep(outcome.scan);
     const std::lock_guard lock(mutex_);
     worst_ = std::max(worst_, outcome.code);
   }
@@ -144,7 +201,11 @@ Result<PushOutcome> ImageCommands::push(GateCall& call, const Digest& manifest_d
 }
 
 Result<ScanResult> ImageCommands::scan(GateCall& call, const Digest& manifest_digest, const std::string& name) {
-  SCANGATE_TRY(auto result, engine_.scan(manifest_digest, name, call.cancel, call.console));
+  const auto in_section = [&] {
+    const LogSection section(call.console, "scangate_scan", "Scanning " + name);
+    return engine_.scan(manifest_digest, name, call.cancel, call.console);
+  };
+  SCANGATE_TRY(auto result, in_section());
   call.print(render_report(ReportFormat::table, {result}, ReportOptions{.width = kLogWidth}));
   keep(result);
   return result;

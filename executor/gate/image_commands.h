@@ -18,8 +18,6 @@
 
 namespace scangate {
 
-struct BuildOrder;
-
 struct GateContext {
   std::string project_dir;         // in the sandbox; Dockerfile places are told relative to it
   std::string cache_namespace;     // the project, for the build cache
@@ -29,6 +27,7 @@ struct GateContext {
   std::filesystem::path state_folder;   // of this job, on the host: for what lives longer than one command
   const JobNetwork* network = nullptr;  // of the job, which `docker run` joins; null is the host's
   NameFiles names;                      // what containers resolve names with
+  LogSections log_sections = LogSections::off;
 };
 
 // Thread-safe. Lives as long as the job's scripts run. Errors are for the job's log: they never hold a secret.
@@ -68,8 +67,8 @@ class ImageCommands {
   Result<void> remember(const Digest& config_digest, const Digest& manifest_digest);
   // The same as resolve(), pulled when the store does not have it.
   Result<Digest> resolve_or_pull(GateCall& call, const std::string& name_or_id);
-  // The gate: scan, verdict, upload. Prints the report; the scan joins the job's results, and what the gate said weighs
-  // on the job. `pushed` is absent when the image stays.
+  // The gate: scan, verdict, upload. Prints the report, in a job's log collapsed with the verdict after it; the scan
+  // joins the job's results, and what the gate said weighs on the job. `pushed` is absent when the image stays.
   Result<PushOutcome> push(GateCall& call, const Digest& manifest_digest, const Reference& to, Progress& progress);
   // Scans without pushing, for scanners that the job runs itself. Joins the results, and does not weigh on the job:
   // what the job makes of its own scan is its affair, and the push asks again.
@@ -81,8 +80,8 @@ class ImageCommands {
   ExitCode worst() const;
 
  private:
-  Result<BuiltImage> build_order_of(GateCall& call, const command::BuildRequest& asked, const BuildOrder& order,
-                                    const std::vector<Reference>& names, Progress& progress);
+  Result<BuiltImage> finish_build(GateCall& call, const command::BuildRequest& asked,
+                                  const std::vector<Reference>& names, BuiltImage built, Progress& progress);
   void keep(const ScanResult& result);
 
   Engine& engine_;

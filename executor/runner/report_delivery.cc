@@ -24,6 +24,7 @@ struct Kept {
   };
   std::vector<Image> images;
   std::vector<std::string> files;  // written into the project by us
+  std::vector<std::string> sent;   // artifact types that GitLab has; it takes no second one
 };
 
 fs::path state_file(const ReportDelivery& delivery) {
@@ -43,12 +44,14 @@ Result<Kept> read_kept(const ReportDelivery& delivery) {
   }
   for (const auto& path : json_array(json, "files"))
     if (path.is_string()) kept.files.push_back(path.get<std::string>());
+  for (const auto& type : json_array(json, "sent"))
+    if (type.is_string()) kept.sent.push_back(type.get<std::string>());
   return kept;
 }
 
 Result<void> keep(const ReportDelivery& delivery, const std::vector<ScanResult>& scans,
-                  const std::vector<std::string>& files) {
-  nlohmann::json out{{"images", nlohmann::json::array()}, {"files", files}};
+                  const std::vector<std::string>& files, const std::vector<std::string>& sent) {
+  nlohmann::json out{{"images", nlohmann::json::array()}, {"files", files}, {"sent", sent}};
   for (const auto& scan : scans)
     out["images"].push_back({{"digest", scan.image.manifest_digest.str()}, {"name", scan.image.name}});
   return write_file_atomic(state_file(delivery), as_bytes(dump_json(out)), 0600);
@@ -124,8 +127,9 @@ std::vector<std::string> archived(const JobResponse& job, const std::vector<std:
 class Uploader {
  public:
   Uploader(const ReportDelivery& delivery, const Settings& settings, HttpTransport& transport, const Cancel& cancel,
-           Progress& progress)
-      : delivery_(delivery),
+           Progress& progress, const std::vector<std::string>& sent_before)
+      : sent_before_(sent_before),
+        delivery_(delivery),
         transport_(transport),
         cancel_(cancel),
         progress_(progress),
@@ -141,6 +145,7 @@ class Uploader {
 
   void upload(std::string_view type, std::string_view format, std::string_view name, const std::string& content) {
     if (is_declared(delivery_.job, type) || unreachable_) return;
+    if (std::find(sent_before_.begin(), sent_before_.end(), type) != sent_before_.end()) return;
     const ReportUpload report{std::string(type), std::string(format), std::string(name), content, expire_in_};
     if (auto done = upload_report(transport_, job_, report, cancel_); done) {
       sent_.push_back(report.type);
@@ -154,6 +159,7 @@ class Uploader {
   const std::vector<std::string>& sent() const { return sent_; }
 
  private:
+  const std::vector<std::string>& sent_before_;
   const ReportDelivery& delivery_;
   HttpTransport& transport_;
   const Cancel& cancel_;
@@ -168,6 +174,27 @@ std::string instance_registry(const JobResponse& job) {
   for (const auto& credential : job.credentials)
     if (credential.type == "registry") return credential.url;
   return {};
+}
+
+// Gives the types that arrived.
+std::vector<std::string> upload_all(Engine& engine, const ReportDelivery& delivery,
+                                    const std::vector<JobReport>& reports, const std::vector<ScanResult>& scans,
+                                    const std::vector<std::string>& files, const std::vector<std::string>& sent_before,
+                                    const Cancel& cancel, Progress& progress) {
+  Uploader uploader(delivery, engine.settings(), *engine.transport(), cancel, progress, sent_before);
+  for (const auto& report : reports)
+    if (!report.file.artifact_type.empty())
+      uploader.upload(report.file.artifact_type, report.file.artifact_format, report.file.name, report.text);
+  const JobPlace place{.server = delivery.gitlab->server,
+                       .project_path = delivery.job.project_path,
+                       .job_id = delivery.job.id,
+                       .instance_registry = instance_registry(delivery.job),
+                       .files = archived(delivery.job, files)};
+  if (const std::string links = render_annotations(place, scans); !links.empty())
+    uploader.upload("annotations", "gzip", "gl-annotations.json", links);
+  if (!uploader.sent().empty())
+    progress.line(Level::info, fmt::format("Uploaded to GitLab: {}", fmt::join(uploader.sent(), ", ")));
+  return uploader.sent();
 }
 
 }  // namespace
@@ -199,27 +226,19 @@ std::vector<ScanResult> deliver_reports(Engine& engine, const ReportDelivery& de
     progress.line(Level::warning, "the reports could not be written: " + written.error().text());
     written = WrittenReports{};
   }
-  if (!is_after && delivery.job.has_after_script) {
-    if (auto done = keep(delivery, scans, written->files); !done)
+  const bool more_follows = !is_after && delivery.job.has_after_script;
+  const auto keep_for_after_script = [&](const std::vector<std::string>& sent) {
+    if (auto done = keep(delivery, scans, written->files, sent); !done)
       progress.line(Level::warning, "after_script will not know of these reports: " + done.error().text());
+  };
+  if (more_follows && !delivery.last_chance) {
+    keep_for_after_script({});
     return scans;
   }
-
-  const Settings& settings = engine.settings();
-  if (!settings.reports.upload || delivery.gitlab == nullptr) return scans;
-  Uploader uploader(delivery, settings, *engine.transport(), cancel, progress);
-  for (const auto& report : reports)
-    if (!report.file.artifact_type.empty())
-      uploader.upload(report.file.artifact_type, report.file.artifact_format, report.file.name, report.text);
-  const JobPlace place{.server = delivery.gitlab->server,
-                       .project_path = delivery.job.project_path,
-                       .job_id = delivery.job.id,
-                       .instance_registry = instance_registry(delivery.job),
-                       .files = archived(delivery.job, written->files)};
-  if (const std::string links = render_annotations(place, scans); !links.empty())
-    uploader.upload("annotations", "gzip", "gl-annotations.json", links);
-  if (!uploader.sent().empty())
-    progress.line(Level::info, fmt::format("Uploaded to GitLab: {}", fmt::join(uploader.sent(), ", ")));
+  std::vector<std::string> sent;
+  if (engine.settings().reports.upload && delivery.gitlab != nullptr)
+    sent = upload_all(engine, delivery, reports, scans, written->files, kept.sent, cancel, progress);
+  if (more_follows) keep_for_after_script(sent);
   return scans;
 }
 

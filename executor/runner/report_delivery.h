@@ -20,12 +20,14 @@ struct ReportDelivery {
   const ForwarderTarget* gitlab = nullptr;  // null: unknown, nothing is uploaded
   std::filesystem::path state_folder;       // of this job; the sandbox cannot see it
   std::filesystem::path project;
+  // The job was told to end: its after_script may never run.
+  bool last_chance = false;
 };
 
 // Call once at the end of build_script, and of after_script where the job has one; `stage` is the runner's name. GitLab
 // keeps one artifact of a type per job, so what is uploaded covers the images of both scripts: with an after_script in
 // the job it leaves after that one, else right away. Which images were scanned is kept in the state folder in between,
-// and their reports are made again from the store.
+// and their reports are made again from the store. What a job that is ended scanned until then leaves at once.
 //
 // Whatever goes wrong is a warning: the verdict stands without its reports. Gives the scans that the reports cover.
 std::vector<ScanResult> deliver_reports(Engine& engine, const ReportDelivery& delivery, std::string_view stage,

@@ -11,9 +11,11 @@
 #include "base/text.h"
 #include "executor/console/log_section.h"
 #include "executor/runner/job_images.h"
+#include "executor/runner/job_lease.h"
 #include "executor/runner/job_secrets.h"
 #include "executor/runner/report_delivery.h"
 #include "executor/services/service_names.h"
+#include "executor/session/grace.h"
 #include "executor/session/job_step.h"
 #include "pipeline/sandbox/cgroups.h"
 #include "scan/report/report.h"
@@ -63,11 +65,6 @@ bool is_helper_stage(std::string_view stage) {
                                                                "cleanup_file_variables",
                                                                "cleanup_build"};
   return std::find(kHelper.begin(), kHelper.end(), stage) != kHelper.end();
-}
-
-// A job's image names are its own: two jobs on one host that both build app:latest must not push each other's image.
-std::string names_of(const fs::path& state) {
-  return state.filename().string();
 }
 
 struct JobFolders {
@@ -150,7 +147,8 @@ Result<std::string> config_stage(const RunnerCall& call, const Settings& setting
   // gives the same folder.
   const std::string name =
       fmt::format("job-{}-{}", job.id, Digest::of(call.temporary_folder.string()).hex().substr(0, 8));
-  const fs::path state = settings.store / "jobs" / name;
+  const fs::path state = jobs_folder(settings.store) / name;
+  SCANGATE_CHECK(open_job(settings.store, state, std::chrono::seconds(job.timeout_seconds), SystemClock().now()));
   const JobFolders folders = folders_of(state);
   SCANGATE_CHECK(make_directories(folders.builds));
   SCANGATE_CHECK(make_directories(folders.cache));
@@ -171,7 +169,10 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
   auto logins = logins_of(job);
   add_docker_auth_config(job, *logins, progress);
   SCANGATE_TRY(const fs::path state, state_folder(call));
-  SCANGATE_TRY(auto engine, open_engine(std::move(logins), names_of(state)));
+  SCANGATE_TRY(auto engine, open_engine(std::move(logins), names_of_job(state)));
+  const SystemClock clock;
+  SCANGATE_TRY(const auto held, hold_job(state, std::chrono::seconds(job.timeout_seconds), clock.now()));
+  sweep_ended_jobs(*engine->store(), clock.now(), progress);
   const Settings& settings = engine->settings();
   SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
   progress.line(Level::info, "Sandbox: " + sandbox->description());
@@ -215,7 +216,8 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(const JobResponse job, read_job(call));
   auto logins = logins_of(job);
-  SCANGATE_TRY(auto engine, open_engine(logins, names_of(state)));
+  SCANGATE_TRY(auto engine, open_engine(logins, names_of_job(state)));
+  SCANGATE_TRY(const auto held, hold_job(state, std::chrono::seconds(job.timeout_seconds), SystemClock().now()));
   const JobFolders folders = folders_of(state);
   SCANGATE_CHECK(make_directories(folders.builds));
   SCANGATE_CHECK(make_directories(folders.cache));
@@ -242,19 +244,25 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   SCANGATE_TRY(auto services, service_orders(job, engine->settings(), images, *order.broker));
   const fs::path project = project_folder(call, job, folders.builds);
   const auto gitlab = order.gitlab;
-  JobStep step{
-      .image = std::move(image),
-      .services = std::move(services),
-      .script = std::move(order),
-      .context = {.project_dir = project.string(), .cache_namespace = "project-" + job.project_id, .broker = nullptr}};
+  JobStep step{.image = std::move(image),
+               .services = std::move(services),
+               .script = std::move(order),
+               .context = {.project_dir = project.string(),
+                           .cache_namespace = "project-" + job.project_id,
+                           .broker = nullptr,
+                           .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off}};
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
   std::error_code ignored;
   std::vector<ScanResult> scans;
   if (!result.scans.empty() || fs::exists(state / kKeptReports, ignored)) {
     const LogSection section(progress, "scangate_reports", "Scan reports");
-    const ReportDelivery delivery{
-        .job = job, .gitlab = gitlab ? &*gitlab : nullptr, .state_folder = state, .project = project};
-    scans = deliver_reports(*engine, delivery, stage, result.scans, cancel, progress);
+    const ReportDelivery delivery{.job = job,
+                                  .gitlab = gitlab ? &*gitlab : nullptr,
+                                  .state_folder = state,
+                                  .project = project,
+                                  .last_chance = cancel.cancelled()};
+    const Grace grace(cancel, kReportGrace);
+    scans = deliver_reports(*engine, delivery, stage, result.scans, grace.cancel(), progress);
   }
   if (!result.scans.empty()) {
     for (const auto& scan : scans)
@@ -268,15 +276,17 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
 Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
   if (!call.state_folder) return {};  // config never ran
   const fs::path state = call.state_folder->lexically_normal();
-  if (state.parent_path() != (settings.store / "jobs").lexically_normal())
+  if (state.parent_path() != jobs_folder(settings.store).lexically_normal())
     return fail(Fault::host,
                 fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
   // Groups of a killed script are removed by the next look at them.
   static_cast<void>(Cgroups::probe(settings.limits));
   std::error_code ignored;
   if (fs::exists(settings.store / "index.db", ignored)) {
-    SCANGATE_TRY(const auto store, Store::open(settings.store, names_of(state)));
+    SCANGATE_TRY(const auto store, Store::open(settings.store, names_of_job(state)));
     SCANGATE_CHECK(store->forget_names());
+    NoProgress silent;
+    sweep_ended_jobs(*store, SystemClock().now(), silent);
   }
   return remove_tree(state);
 }

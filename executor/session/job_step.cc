@@ -104,11 +104,17 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
                   ? run_in_image(engine, *step.image, script.state_folder / "root", script.script, cancel, progress)
                   : run_in_tool_root(engine, script.state_folder / "tools", script.script, cancel, progress);
   server.reset();  // no command of the job runs from here on
-  SCANGATE_TRY(const Exit ended, std::move(exit));
   JobStepResult result;
-  result.script_code = ended.shell_code();
-  result.code = code_of(result.script_code, images.worst(), engine.settings().on_stop);
   result.scans = images.results();
+  if (!exit) {
+    if (result.scans.empty()) return fail(std::move(exit).error());
+    // What was scanned until then is still reported, and what the gate said of it still stands.
+    progress.line(Level::warning, "the script was ended: " + exit.error().text());
+    result.code = images.worst() == ExitCode::done ? exit_code_of(exit.error()) : images.worst();
+    return result;
+  }
+  result.script_code = exit->shell_code();
+  result.code = code_of(result.script_code, images.worst(), engine.settings().on_stop);
   return result;
 }
 

@@ -46,7 +46,8 @@ struct JobStepResult {
   std::vector<ScanResult> scans;
 };
 
-// Errors: the environment's (no sandbox, no image). A script that fails or a stopped push is a result.
+// Errors: the environment's (no sandbox, no image), and the end on request. A script that fails or a stopped push is a
+// result; so is a script that was ended after it scanned an image, with the code of what ended it.
 Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> logins, JobStep step, const Cancel& cancel,
                                    Progress& progress);
 

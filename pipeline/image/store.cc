@@ -291,11 +291,28 @@ Result<void> Store::untag(const Reference& name) {
 }
 
 Result<void> Store::forget_names() {
-  if (state_->scope.empty()) return fail(Fault::user, "the host's own names are removed one by one");
+  return forget_names_of(state_->scope.substr(0, state_->scope.find(kScopeEnd)));
+}
+
+Result<void> Store::forget_names_of(const std::string& names_of) {
+  if (names_of.empty()) return fail(Fault::user, "the host's own names are removed one by one");
+  const std::string scope = names_of + kScopeEnd;
   SCANGATE_TRY(const std::vector<StoreIndex::Name> names, state_->index->names());
   for (const StoreIndex::Name& name : names)
-    if (name.name.starts_with(state_->scope)) SCANGATE_CHECK(state_->index->drop_name(name.name));
+    if (name.name.starts_with(scope)) SCANGATE_CHECK(state_->index->drop_name(name.name));
   return {};
+}
+
+Result<std::vector<std::string>> Store::name_scopes() const {
+  SCANGATE_TRY(const std::vector<StoreIndex::Name> names, state_->index->names());
+  std::vector<std::string> out;
+  for (const StoreIndex::Name& name : names) {
+    const std::size_t end = name.name.find(kScopeEnd);
+    if (end == std::string::npos) continue;
+    std::string scope = name.name.substr(0, end);
+    if (out.empty() || out.back() != scope) out.push_back(std::move(scope));
+  }
+  return out;
 }
 
 Result<Manifest> Store::manifest(const Digest& manifest_digest) const {

@@ -90,6 +90,10 @@ class Store {
   Result<void> untag(const Reference& name);
   // Drops all names of `names_of`; Fault::user for the host's own.
   Result<void> forget_names();
+  // The same for the names of others, which must be gone for good: nobody puts any back. See name_scopes().
+  Result<void> forget_names_of(const std::string& names_of);
+  // Whose names there are besides the host's own: each `names_of` that was not forgotten, sorted.
+  Result<std::vector<std::string>> name_scopes() const;
 
   // Manifest and config of a stored image, verified.
   Result<Manifest> manifest(const Digest& manifest_digest) const;
