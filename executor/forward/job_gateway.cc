@@ -7,10 +7,14 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "executor/forward/proxy_exception.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
 namespace {
+
+// Where the forwarder listens, see loopback_listener().
+constexpr std::string_view kLoopback = "127.0.0.1";
 
 // Between a variable's "=" and its value stand only these, however often the runner quoted the script.
 constexpr std::string_view kQuotes = "$'\"\\";
@@ -51,6 +55,7 @@ std::string JobGateway::script(std::string_view text) const {
   if (forwarder_) {
     replace_value(out, "CI_API_V4_URL", server_->url() + "/api/v4", url() + "/api/v4");
     replace_value(out, "CI_API_GRAPHQL_URL", server_->url() + "/api/graphql", url() + "/api/graphql");
+    out = with_proxy_exception(std::move(out), kLoopback);
   }
   return out;
 }

@@ -24,7 +24,7 @@ class JobGateway {
                                  UniqueFd listener, std::shared_ptr<HttpTransport> transport);
 
   // The script in a file in memory, at its beginning: every secret concealed, CI_API_V4_URL and CI_API_GRAPHQL_URL
-  // leading to the forwarder.
+  // leading to the forwarder, which no proxy of the job's is asked for.
   Result<UniqueFd> script_file(std::string_view text) const;
   std::string script(std::string_view text) const;
 

@@ -1,11 +1,13 @@
 """Jobs from a GitLab server (a strict stand-in) to their result: sources, push to the instance's registry by token, log, exit code, reports as GitLab
 receives them. The calls are made as gitlab-runner makes them; runner_test.py has the real one make them."""
 
+import http.server
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 from support import SCANGATE, Case, main, need
 
@@ -18,6 +20,33 @@ BAD = "FROM debian:bookworm\nCOPY app.txt /\nEXPOSE 22\n"
 LOGIN = 'echo "$CI_REGISTRY_PASSWORD" | docker login -u "$CI_REGISTRY_USER" --password-stdin "$CI_REGISTRY"'
 PUSH = [LOGIN, 'docker build -t "$CI_REGISTRY_IMAGE:$CI_COMMIT_SHORT_SHA" .', 'docker push "$CI_REGISTRY_IMAGE:$CI_COMMIT_SHORT_SHA"']
 REPORTS = ["annotations", "codequality", "container_scanning", "junit"]
+
+
+class Proxy(http.server.ThreadingHTTPServer):
+    """A proxy that knows the whole world; `asked`: the addresses."""
+
+    def __init__(self):
+        asked = self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                self.send_response(200)
+                self.send_header("Content-Length", "3")
+                self.end_headers()
+                self.wfile.write(b"ok\n")
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
 
 
 class GitLabJobs(Case):
@@ -142,10 +171,32 @@ class GitLabJobs(Case):
         other = GitLab(self.folder / "other")
         self.addCleanup(other.stop)
         job = self.gitlab.add_job(PUSH, variables={"CI_API_V4_URL": f"{other.url}/api/v4", "CI_SERVER_URL": other.url, "CI_JOB_ID": "1", "CI_JOB_TOKEN": "x",
-                                                   "CI_REPOSITORY_URL": f"{other.url}/group/app.git", "CI_PROJECT_PATH": "x/y"})
+                                                   "CI_REPOSITORY_URL": f"{other.url}/group/app.git", "CI_PROJECT_PATH": "x/y",
+                                                   **{name: other.url for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy")}})
         self.run_job()
         self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
         self.assertEqual([r for r in other.requests if job.token in str(r[2]) or job.token.encode() in r[3]], [])
+
+    def test_a_jobs_proxies_are_for_the_world_outside(self):
+        self.server(GOOD)
+        proxy = Proxy()
+        self.addCleanup(proxy.stop)
+        with open(self.config, "a") as config:
+            config.write(f"sandbox: {{allow_host_loopback: [{proxy.server_port}]}}\n")
+        address = f"http://127.0.0.1:{proxy.server_port}"
+        ask = ['curl -sSf -H "JOB-TOKEN: $CI_JOB_TOKEN" "$CI_API_V4_URL/job" > /dev/null', "curl -sSf http://outside.example/script"]
+        for variables in ({"http_proxy": address}, {"http_proxy": address, "NO_PROXY": "inside.example,10.0.0.0/8"}, {"http_proxy": address, "no_proxy": "", "NO_PROXY": ""}):
+            job = self.gitlab.add_job([*ask, *PUSH], variables=variables, after_script=["wget -q -O - http://outside.example/after"],
+                                      artifacts=[{"artifact_type": "junit", "artifact_format": "gzip", "paths": ["junit.xml"], "when": "always"}])
+            runner = RunnerJob(self.gitlab, SCANGATE, self.environment(), self.folder)
+            plain = runner.get_sources
+            # A submodule or a hook of the sources that lies elsewhere.
+            runner.get_sources = lambda: plain() or runner.stage("get_sources", ["curl -sSf http://outside.example/sources"])
+            runner.run()
+            self.assertEqual(job.state, "success", job.log)
+            self.assertEqual(proxy.asked, ["http://outside.example/sources", "http://outside.example/script", "http://outside.example/after"])
+            proxy.asked.clear()
+        self.assertEqual(self.left_over(), [])
 
     def test_uploads_can_be_switched_off_by_the_host(self):
         self.server(GOOD)

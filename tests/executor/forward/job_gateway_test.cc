@@ -4,11 +4,13 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "executor/forward/proxy_exception.h"
 
 namespace scangate {
 namespace {
 
 const std::string kToken = "glcbt-64_Zx9-QwertyUiop_1234";
+const std::string kException = with_proxy_exception("", "127.0.0.1");
 
 class Gateway : public ::testing::Test {
  protected:
@@ -39,7 +41,7 @@ TEST_F(Gateway, TheScriptHoldsPlaceholdersAndTheForwardersAddress) {
       "eval $'export CI_API_V4_URL=$\\'https://gitlab.example/gl/api/v4\\'\\nexport CI_JOB_TOKEN=" + kToken +
       "\\nexport CI_API_GRAPHQL_URL=https://gitlab.example/gl/api/graphql\\nexport "
       "CI_SERVER_URL=https://gitlab.example/gl'\n";
-  EXPECT_EQ(gateway_->script(script), "eval $'export CI_API_V4_URL=$\\'" + gateway_->url() +
+  EXPECT_EQ(gateway_->script(script), kException + "eval $'export CI_API_V4_URL=$\\'" + gateway_->url() +
                                           "/api/v4\\'\\nexport CI_JOB_TOKEN=" + placeholder_ +
                                           "\\nexport CI_API_GRAPHQL_URL=" + gateway_->url() +
                                           "/api/graphql\\nexport CI_SERVER_URL=https://gitlab.example/gl'\n");
@@ -47,7 +49,7 @@ TEST_F(Gateway, TheScriptHoldsPlaceholdersAndTheForwardersAddress) {
 
 TEST_F(Gateway, AnApiAddressOfTheJobsOwnIsLeftAlone) {
   const std::string script = "export CI_API_V4_URL=https://attacker.example/api/v4\n";
-  EXPECT_EQ(gateway_->script(script), script);
+  EXPECT_EQ(gateway_->script(script), kException + script);
 }
 
 TEST_F(Gateway, GitGoesThroughTheForwarderWithAndWithoutALogin) {
