@@ -30,14 +30,19 @@ std::size_t value_at(std::string_view text, std::size_t at) {
 
 std::string with_proxy_exception(std::string script, std::string_view host) {
   bool has_own = false;
-  const std::string addition = std::string(host) + ",";
   for (const std::string_view name : kNames) {
     const std::string line = fmt::format("export {}=", name);
+    // Written anew, not inserted into: a script may hold the line a million times.
+    std::string out;
+    std::size_t copied = 0;
     for (std::size_t at = script.find(line); at != std::string::npos; at = script.find(line, at + 1)) {
       if (!begins_line(script, at)) continue;
-      script.insert(value_at(script, at + line.size()), addition);
+      const std::size_t value = value_at(script, at + line.size());
+      out.append(script, copied, value - copied).append(host).append(",");
+      copied = value;
       has_own = true;
     }
+    script = out.append(script, copied);
   }
   if (has_own) return script;
   return fmt::format(

@@ -1,9 +1,12 @@
 """The four calls of GitLab Runner's custom executor, made as the runner makes them: environment, response file, script text, stage order."""
 
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -299,6 +302,32 @@ class Executor(Case):
         self.wait_for(lambda: not [x for x in self.left_over() if x.startswith(("mount", "process"))], None)
         self.ok("image", "ls")
         self.assertEqual(self.left_over(), [])
+
+    def names_of_jobs(self):
+        with contextlib.closing(sqlite3.connect(self.store / "index.db")) as index:
+            return sorted({name.split("\t")[0] for (name,) in index.execute("SELECT name FROM names") if "\t" in name})
+
+    def test_what_a_job_without_cleanup_left_goes_with_a_later_job(self):
+        lost = []
+        for number in (1, 2, 3):
+            job = self.job("FROM debian:bookworm\n", ["docker build -t app:1 ."])
+            job.temporary = self.folder / f"runner-{number}"
+            job.temporary.mkdir()
+            self.assertEqual(job.run().code, 0, job.log)
+            lost.append(pathlib.Path(job.job_env["SCANGATE_JOB_STATE"]))
+        crashed, half_cleaned, running = lost
+        self.assertEqual(self.names_of_jobs(), sorted(folder.name for folder in lost))
+        # The host went down in the first job and in the second one's cleanup; the third is between two of its stages.
+        (crashed / "lease").write_text("1\n")
+        shutil.rmtree(half_cleaned)
+        later = self.job("FROM scratch\n", ["true"])
+        later.config()
+        self.assertEqual(later.prepare().code, 0, later.log)
+        self.assertEqual(self.names_of_jobs(), [running.name])
+        self.assertFalse(crashed.exists())
+        self.assertEqual(job.script().code, 0, job.log)
+        self.assertEqual(later.cleanup().code, 0)
+        self.finish(job)
 
     def wait_for(self, condition, process):
         deadline = time.monotonic() + 60

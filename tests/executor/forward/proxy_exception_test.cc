@@ -25,6 +25,14 @@ TEST(ProxyException, IsAddedWhereTheRunnerExportsTheVariable) {
     EXPECT_EQ(with_proxy_exception(script, "127.0.0.1"), expected);
 }
 
+TEST(ProxyException, AScriptOfNothingElseIsDoneInOnePass) {
+  constexpr std::size_t kLines = 100'000;
+  std::string script;
+  for (std::size_t i = 0; i < kLines; ++i)
+    script += "export no_proxy=\n";
+  EXPECT_EQ(with_proxy_exception(script, "127.0.0.1").size(), script.size() + 10 * kLines);
+}
+
 std::string printed(const std::vector<std::string>& environment) {
   SystemProcessRunner runner;
   std::string out;
