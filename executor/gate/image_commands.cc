@@ -33,16 +33,18 @@ bool is_told(const GateCall& call, const Progress& progress) {
   return &progress == &call.console;
 }
 
-std::string build_title(const BuildRequest& build, const std::vector<Reference>& names) {
+// `tags`: names that the command gives the image later, when the build itself gives none.
+std::string build_title(const BuildRequest& build, const std::vector<Reference>& names, std::vector<std::string> tags) {
   // A build of ten tags is still one line of a log.
   constexpr std::size_t kNamesShown = 3;
-  if (names.empty())
+  if (!names.empty()) tags.clear();
+  for (const auto& name : names)
+    tags.push_back(name.familiar());
+  if (tags.empty())
     return "Building from " + (build.dockerfile_name.empty() ? std::string("Dockerfile") : build.dockerfile_name);
-  std::vector<std::string> shown;
-  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i)
-    shown.push_back(names[i].familiar());
-  return fmt::format("Building {}{}", fmt::join(shown, ", "),
-                     names.size() > kNamesShown ? fmt::format(" and {} more", names.size() - kNamesShown) : "");
+  const std::size_t shown = std::min(tags.size(), kNamesShown);
+  return fmt::format("Building {}{}", fmt::join(tags.begin(), tags.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                     tags.size() > shown ? fmt::format(" and {} more", tags.size() - shown) : "");
 }
 
 // The verdict again, after the section that holds the whole report: read without unfolding it.
@@ -96,7 +98,7 @@ Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequ
   }
   LastLines watched(progress);
   const auto in_section = [&] {
-    const LogSection section(call.console, "scangate_build", build_title(order.request, names));
+    const LogSection section(call.console, "scangate_build", build_title(order.request, names, asked.tags));
     return engine_.build(order.request, names, call.cancel, watched, &registry(call));
   };
   SCANGATE_TRY(auto built, in_section());

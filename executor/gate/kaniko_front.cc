@@ -21,6 +21,7 @@ Result<command::BuildRequest> build_request(GateCall& call, const KanikoBuild& a
   build.target = asked.target;
   build.build_args = asked.build_args;
   build.labels = asked.labels;
+  build.tags = asked.destinations;
   build.no_cache = !asked.cache;
   if (!asked.platform.empty()) build.platforms = {asked.platform};
   if (asked.context_kind != KanikoBuild::Context::folder) {

@@ -101,6 +101,17 @@ class JobLog(Case):
         self.assertEqual(job.state, "success", job.log)
         self.assertEqual(self.titles(job), ["Building app:5", "Building app:6"], job.log)
 
+    def test_other_programs_have_the_same_log(self):
+        self.server(GOOD)
+        auth = 'mkdir -p /kaniko/.docker && echo "{\\"auths\\":{\\"$CI_REGISTRY\\":{\\"username\\":\\"$CI_REGISTRY_USER\\",\\"password\\":\\"$CI_REGISTRY_PASSWORD\\"}}}" > /kaniko/.docker/config.json'
+        job = self.run_job([auth, f"/kaniko/executor --context . --destination {IMAGE}", "c=$(buildah from debian:bookworm)", "buildah run $c -- echo said by buildah run",
+                            "buildah bud -t app:2 .", "docker build ."])
+        self.assertEqual(job.state, "success", job.log)
+        name = f"{self.registry.host}/group/app:1"
+        self.assertEqual(self.titles(job), [f"Building {name}", f"Scanning {name}", f"Pushing {name}", "Building app:2", "Building from Dockerfile"], job.log)
+        # One line of the script, not a build.
+        self.assertTrue(any(line.endswith("said by buildah run") and "$" not in line for line in unfolded(job.log)), job.log)
+
     def test_an_image_of_the_jobs_own_has_the_same_log(self):
         self.server(GOOD)
         job = self.run_job([LOGIN, f"docker build -t {IMAGE} .", f"docker push {IMAGE}"], image="debian:bookworm", services=())
