@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "base/json/json.h"
 #include "base/text.h"
+#include "executor/console/log_section.h"
 #include "executor/job/job_sandbox.h"
+#include "executor/services/service_names.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
@@ -29,6 +31,11 @@ Result<Digest> fetch_by(Engine& engine, const Reference& name, const Platform& p
   const PullPolicy how = policy == "always" ? PullPolicy::always : PullPolicy::if_not_present;
   SCANGATE_TRY(const auto pulled, engine.registry().pull(name, platform, how, *engine.store(), cancel, progress));
   return pulled.manifest_digest;
+}
+
+Result<Digest> fetch_in_section(Engine& engine, const JobImage& image, const Cancel& cancel, Console& console) {
+  const LogSection section(console, "scangate_image", "Image " + image.name);
+  return fetch_image(engine, image, cancel, console);
 }
 
 }  // namespace
@@ -59,6 +66,36 @@ Result<Digest> fetch_image(Engine& engine, const JobImage& image, const Cancel& 
     return digest;
   }
   return fail(Fault::user, "no pull_policy");
+}
+
+Result<JobImages> prepare_images(Engine& engine, const JobResponse& job, const JobNetwork& network,
+                                 const Cancel& cancel, Console& console) {
+  const Settings& settings = engine.settings();
+  JobImages images;
+  for (const auto& service : job.services)
+    if (matches_image(service.image.name, settings.gate_services))
+      console.line(Level::info, fmt::format("Service {}: served by the image gate", service.image.name));
+  const auto services = served_services(job, settings);
+  if (!services.empty() && network.is_host() && !settings.services_on_host_network)
+    return fail(
+        Error(Fault::host, fmt::format("service '{}' needs a job network of its own, which this host does not give",
+                                       services[0].image.name))
+            .remedy("install passt or slirp4netns, or set services.on_host_network"));
+  for (const auto& service : services) {
+    SCANGATE_TRY(const Digest digest, fetch_in_section(engine, service.image, cancel, console));
+    images.services.push_back(digest);
+    console.line(Level::info, fmt::format("Service {}: as {}", service.image.name,
+                                          fmt::join(service_names(service.image.name, service.aliases), ", ")));
+  }
+  if (job.image.name.empty()) {
+    console.line(Level::info, "No image: the job runs with the host's tools, read-only");
+  } else if (matches_image(job.image.name, settings.tool_images)) {
+    console.line(Level::info, fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate",
+                                          job.image.name));
+  } else {
+    SCANGATE_TRY(images.image, fetch_in_section(engine, job.image, cancel, console));
+  }
+  return images;
 }
 
 Result<void> write_job_images(const fs::path& state_folder, const JobImages& images) {
@@ -121,6 +158,24 @@ Result<std::vector<ServiceOrder>> service_orders(const JobResponse& job, const S
     out.push_back(std::move(order));
   }
   return out;
+}
+
+Result<JobStep> job_step(const JobResponse& job, const Settings& settings, const JobImages& images, ScriptStep script,
+                         GateContext context) {
+  JobStep step{.image = {}, .services = {}, .script = std::move(script), .context = std::move(context)};
+  if (images.image)
+    step.image = ContainerImage{.digest = *images.image, .entrypoint = job.image.entrypoint, .user = job.image.user};
+  SCANGATE_TRY(step.services, service_orders(job, settings, images, *step.script.broker));
+  return step;
+}
+
+std::shared_ptr<Logins> registry_logins(const JobResponse& job) {
+  auto logins = std::make_shared<Logins>();
+  for (const auto& credential : job.credentials)
+    if (credential.type == "registry")
+      logins->add(login_registry(credential.url),
+                  {.username = credential.username, .password = credential.password, .identity_token = {}});
+  return logins;
 }
 
 void add_docker_auth_config(const JobResponse& job, Logins& logins, Progress& progress) {

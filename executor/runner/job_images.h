@@ -7,10 +7,12 @@
 #include "base/cancel.h"
 #include "base/progress.h"
 #include "executor/broker/broker.h"
+#include "executor/console/console.h"
 #include "executor/engine/engine.h"
 #include "executor/engine/logins.h"
 #include "executor/runner/job_response.h"
 #include "executor/services/services.h"
+#include "executor/session/job_step.h"
 
 namespace scangate {
 
@@ -24,6 +26,11 @@ struct JobImages {
   std::optional<Digest> image;   // absent: the host's tools
   std::vector<Digest> services;  // in the order of served_services()
 };
+// Fetches the job's image and those of its services, and says which each is. `network`: of the kind its scripts will
+// have. Errors: Fault::host when services need a network of their own and there is none; those of fetch_image.
+Result<JobImages> prepare_images(Engine& engine, const JobResponse& job, const JobNetwork& network,
+                                 const Cancel& cancel, Console& console);
+
 Result<void> write_job_images(const std::filesystem::path& state_folder, const JobImages& images);
 Result<JobImages> read_job_images(const std::filesystem::path& state_folder);
 
@@ -33,6 +40,13 @@ std::vector<JobService> served_services(const JobResponse& job, const Settings& 
 // Services with the job's variables and their own, without a secret in them.
 Result<std::vector<ServiceOrder>> service_orders(const JobResponse& job, const Settings& settings,
                                                  const JobImages& images, const Broker& broker);
+
+// The step that runs `script` in the job's image, or with the host's tools, beside its services.
+Result<JobStep> job_step(const JobResponse& job, const Settings& settings, const JobImages& images, ScriptStep script,
+                         GateContext context);
+
+// The registry credentials that came with the job.
+std::shared_ptr<Logins> registry_logins(const JobResponse& job);
 
 // Credentials of DOCKER_AUTH_CONFIG, for pulls of the job's images. Its credential helpers are programs a job named:
 // they are not run, and a warning says so.

@@ -57,4 +57,18 @@ std::shared_ptr<Broker> job_secrets(const JobResponse& job, const ServerAddress*
   return made;
 }
 
+std::optional<ForwarderTarget> forwarder_target(const JobResponse& job, const Settings& settings, Progress& progress) {
+  auto server = server_address(job.repository_url, job.project_path);
+  if (!server) {
+    progress.line(Level::debug, "no forwarder to GitLab: " + server.error().text());
+    return std::nullopt;
+  }
+  ForwarderTarget target{.server = std::move(*server), .ca_file = {}, .verify_certificates = true};
+  if (const auto host = settings.registries.hosts.find(target.server.host); host != settings.registries.hosts.end()) {
+    target.ca_file = host->second.ca_file;
+    target.verify_certificates = host->second.verify_certificates;
+  }
+  return target;
+}
+
 }  // namespace scangate

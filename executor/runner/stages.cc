@@ -14,9 +14,7 @@
 #include "executor/runner/job_lease.h"
 #include "executor/runner/job_secrets.h"
 #include "executor/runner/report_delivery.h"
-#include "executor/services/service_names.h"
 #include "executor/session/grace.h"
-#include "executor/session/job_step.h"
 #include "pipeline/sandbox/cgroups.h"
 #include "scan/report/report.h"
 
@@ -76,31 +74,6 @@ JobFolders folders_of(const fs::path& state) {
   return {.builds = state / "builds", .cache = state / "cache"};
 }
 
-std::shared_ptr<Logins> logins_of(const JobResponse& job) {
-  auto logins = std::make_shared<Logins>();
-  for (const auto& credential : job.credentials)
-    if (credential.type == "registry")
-      logins->add(login_registry(credential.url),
-                  {.username = credential.username, .password = credential.password, .identity_token = {}});
-  return logins;
-}
-
-// The job's GitLab server, with the TLS settings the configuration has for its host. Without one the job's requests to
-// GitLab carry placeholders to the real server, which refuses them.
-std::optional<ForwarderTarget> forwarder_target(const JobResponse& job, const Settings& settings, Progress& progress) {
-  auto server = server_address(job.repository_url, job.project_path);
-  if (!server) {
-    progress.line(Level::debug, "no forwarder to GitLab: " + server.error().text());
-    return std::nullopt;
-  }
-  ForwarderTarget target{.server = std::move(*server), .ca_file = {}, .verify_certificates = true};
-  if (const auto host = settings.registries.hosts.find(target.server.host); host != settings.registries.hosts.end()) {
-    target.ca_file = host->second.ca_file;
-    target.verify_certificates = host->second.verify_certificates;
-  }
-  return target;
-}
-
 // Where the runner put the sources, when that is inside the job's builds folder; it only says where reports go and how
 // Dockerfiles are called. The job response has no CI_PROJECT_DIR: the runner makes it, from the builds folder and
 // GIT_CLONE_PATH.
@@ -108,11 +81,6 @@ fs::path project_folder(const RunnerCall& call, const JobResponse& job, const fs
   const fs::path path = fs::path(call.project_folder).lexically_normal();
   if (path.string().starts_with(builds.string() + "/")) return path;
   return job.project_path.empty() ? builds : builds / fs::path(job.project_path).lexically_normal().relative_path();
-}
-
-Result<Digest> fetch_in_section(Engine& engine, const JobImage& image, const Cancel& cancel, Console& console) {
-  const LogSection section(console, "scangate_image", "Image " + image.name);
-  return fetch_image(engine, image, cancel, console);
 }
 
 }  // namespace
@@ -166,46 +134,20 @@ Result<std::string> config_stage(const RunnerCall& call, const Settings& setting
 Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel,
                            Console& progress) {
   SCANGATE_TRY(const JobResponse job, read_job(call));
-  auto logins = logins_of(job);
+  auto logins = registry_logins(job);
   add_docker_auth_config(job, *logins, progress);
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(auto engine, open_engine(std::move(logins), names_of_job(state)));
   const SystemClock clock;
   SCANGATE_TRY(const auto held, hold_job(state, std::chrono::seconds(job.timeout_seconds), clock.now()));
   sweep_ended_jobs(*engine->store(), clock.now(), progress);
-  const Settings& settings = engine->settings();
   SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
   progress.line(Level::info, "Sandbox: " + sandbox->description());
-  bool host_network = false;
+  JobImages images;
   {
     SCANGATE_TRY(const auto network, engine->make_network());
     progress.line(Level::info, "Network: " + network->description());
-    host_network = network->is_host();
-  }
-  JobImages images;
-  for (const auto& service : job.services)
-    if (matches_image(service.image.name, settings.gate_services))
-      progress.line(Level::info, fmt::format("Service {}: served by the image gate", service.image.name));
-  const auto services = served_services(job, settings);
-  if (!services.empty() && host_network && !settings.services_on_host_network)
-    return fail(
-        Error(Fault::host, fmt::format("service '{}' needs a job network of its own, which this host does not give",
-                                       services[0].image.name))
-            .remedy("install passt or slirp4netns, or set services.on_host_network"));
-  for (const auto& service : services) {
-    SCANGATE_TRY(const Digest digest, fetch_in_section(*engine, service.image, cancel, progress));
-    images.services.push_back(digest);
-    progress.line(Level::info, fmt::format("Service {}: as {}", service.image.name,
-                                           fmt::join(service_names(service.image.name, service.aliases), ", ")));
-  }
-  if (job.image.name.empty()) {
-    progress.line(Level::info, "No image: the job runs with the host's tools, read-only");
-  } else if (matches_image(job.image.name, settings.tool_images)) {
-    progress.line(
-        Level::info,
-        fmt::format("Image {}: the host's tools, read-only, with docker served by the image gate", job.image.name));
-  } else {
-    SCANGATE_TRY(images.image, fetch_in_section(*engine, job.image, cancel, progress));
+    SCANGATE_TRY(images, prepare_images(*engine, job, *network, cancel, progress));
   }
   SCANGATE_CHECK(make_directories(state));
   return write_job_images(state, images);
@@ -215,7 +157,7 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
                               const OpenEngine& open_engine, const Cancel& cancel, Console& progress) {
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(const JobResponse job, read_job(call));
-  auto logins = logins_of(job);
+  auto logins = registry_logins(job);
   SCANGATE_TRY(auto engine, open_engine(logins, names_of_job(state)));
   SCANGATE_TRY(const auto held, hold_job(state, std::chrono::seconds(job.timeout_seconds), SystemClock().now()));
   const JobFolders folders = folders_of(state);
@@ -238,19 +180,15 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   }
 
   SCANGATE_TRY(const JobImages images, read_job_images(state));
-  std::optional<ContainerImage> image;
-  if (images.image)
-    image = ContainerImage{.digest = *images.image, .entrypoint = job.image.entrypoint, .user = job.image.user};
-  SCANGATE_TRY(auto services, service_orders(job, engine->settings(), images, *order.broker));
   const fs::path project = project_folder(call, job, folders.builds);
   const auto gitlab = order.gitlab;
-  JobStep step{.image = std::move(image),
-               .services = std::move(services),
-               .script = std::move(order),
-               .context = {.project_dir = project.string(),
-                           .cache_namespace = "project-" + job.project_id,
-                           .broker = nullptr,
-                           .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off}};
+  SCANGATE_TRY(
+      JobStep step,
+      job_step(job, engine->settings(), images, std::move(order),
+               {.project_dir = project.string(),
+                .cache_namespace = "project-" + job.project_id,
+                .broker = nullptr,
+                .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off}));
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
   std::error_code ignored;
   std::vector<ScanResult> scans;
