@@ -1,5 +1,6 @@
 #include "executor/cli/context.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -83,6 +84,11 @@ void Context::guard(const std::function<Result<ExitCode>()>& body) {
 
 Result<void> Context::print(std::string_view text) const {
   return write_fd(STDOUT_FILENO, as_bytes(text), "standard output");
+}
+
+void forbid_core_dumps() {
+  const rlimit none{};
+  setrlimit(RLIMIT_CORE, &none);
 }
 
 }  // namespace scangate::cli

@@ -52,4 +52,7 @@ struct Context {
   Result<void> print(std::string_view text) const;
 };
 
+// For commands that hold a job's credentials: a crash must not write them to disk.
+void forbid_core_dumps();
+
 }  // namespace scangate::cli

@@ -1,4 +1,3 @@
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -15,12 +14,6 @@ OpenEngine opener(Context& context, Context::Mounts mounts) {
   return [&context, mounts](std::shared_ptr<Logins> logins, const std::string& names_of) {
     return context.open_engine(mounts, std::move(logins), names_of);
   };
-}
-
-// The process holds a job's credentials: a crash must not write them to disk.
-void forbid_core_dumps() {
-  const rlimit none{};
-  setrlimit(RLIMIT_CORE, &none);
 }
 
 // A call that fails before it knows the runner's codes leaves a number the runner takes for a system failure.

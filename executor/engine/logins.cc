@@ -12,6 +12,11 @@ bool Logins::remove(const std::string& registry) {
   return by_registry_.erase(registry) != 0;
 }
 
+void Logins::clear() {
+  const std::lock_guard lock(mutex_);
+  by_registry_.clear();
+}
+
 Result<std::optional<Credentials>> Logins::find(const std::string& registry, const std::string&) {
   const std::lock_guard lock(mutex_);
   const auto found = by_registry_.find(registry);

@@ -14,6 +14,7 @@ class Logins final : public CredentialSource {
  public:
   void add(const std::string& registry, Credentials credentials);
   bool remove(const std::string& registry);
+  void clear();
   Result<std::optional<Credentials>> find(const std::string& registry, const std::string& repository) override;
 
  private:

@@ -169,13 +169,11 @@ Result<JobStep> job_step(const JobResponse& job, const Settings& settings, const
   return step;
 }
 
-std::shared_ptr<Logins> registry_logins(const JobResponse& job) {
-  auto logins = std::make_shared<Logins>();
+void add_registry_logins(const JobResponse& job, Logins& logins) {
   for (const auto& credential : job.credentials)
     if (credential.type == "registry")
-      logins->add(login_registry(credential.url),
-                  {.username = credential.username, .password = credential.password, .identity_token = {}});
-  return logins;
+      logins.add(login_registry(credential.url),
+                 {.username = credential.username, .password = credential.password, .identity_token = {}});
 }
 
 void add_docker_auth_config(const JobResponse& job, Logins& logins, Progress& progress) {

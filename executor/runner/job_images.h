@@ -46,7 +46,7 @@ Result<JobStep> job_step(const JobResponse& job, const Settings& settings, const
                          GateContext context);
 
 // The registry credentials that came with the job.
-std::shared_ptr<Logins> registry_logins(const JobResponse& job);
+void add_registry_logins(const JobResponse& job, Logins& logins);
 
 // Credentials of DOCKER_AUTH_CONFIG, for pulls of the job's images. Its credential helpers are programs a job named:
 // they are not run, and a warning says so.

@@ -62,16 +62,15 @@ JobImage image_of(const JobResponse& job, const nlohmann::json& json) {
           .user = job.expand(json_string(docker, "user"))};
 }
 
-// "db, db.test": the runner takes spaces and commas between several.
-std::vector<std::string> aliases_of(std::string text) {
+}  // namespace
+
+std::vector<std::string> service_aliases(std::string text) {
   std::replace(text.begin(), text.end(), ',', ' ');
   std::vector<std::string> out;
   for (const auto& part : split(text, ' '))
     if (!part.empty()) out.push_back(part);
   return out;
 }
-
-}  // namespace
 
 std::optional<std::string> JobResponse::variable(std::string_view key) const {
   for (auto it = variables.rbegin(); it != variables.rend(); ++it)
@@ -113,7 +112,7 @@ Result<JobResponse> parse_job_response(std::string_view text, const std::string&
   job.variables = variables_of(json);
   for (const auto& item : json_array(json, "services")) {
     JobService service{.image = image_of(job, item),
-                       .aliases = aliases_of(job.expand(json_string(item, "alias"))),
+                       .aliases = service_aliases(job.expand(json_string(item, "alias"))),
                        .command = strings(json_array(item, "command")),
                        .variables = variables_of(item)};
     if (!service.image.name.empty()) job.services.push_back(std::move(service));

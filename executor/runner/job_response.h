@@ -79,6 +79,9 @@ struct JobResponse {
   std::string expand(std::string text) const;                       // $NAME and ${NAME}, as far as variables go
 };
 
+// "db, db.test": the runner takes spaces and commas between several.
+std::vector<std::string> service_aliases(std::string text);
+
 // Errors: Fault::host with the file's place: the runner wrote it, so a fault in it is no user's.
 Result<JobResponse> parse_job_response(std::string_view json, const std::string& place);
 

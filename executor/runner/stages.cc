@@ -134,7 +134,8 @@ Result<std::string> config_stage(const RunnerCall& call, const Settings& setting
 Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine, const Cancel& cancel,
                            Console& progress) {
   SCANGATE_TRY(const JobResponse job, read_job(call));
-  auto logins = registry_logins(job);
+  auto logins = std::make_shared<Logins>();
+  add_registry_logins(job, *logins);
   add_docker_auth_config(job, *logins, progress);
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(auto engine, open_engine(std::move(logins), names_of_job(state)));
@@ -157,7 +158,8 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
                               const OpenEngine& open_engine, const Cancel& cancel, Console& progress) {
   SCANGATE_TRY(const fs::path state, state_folder(call));
   SCANGATE_TRY(const JobResponse job, read_job(call));
-  auto logins = registry_logins(job);
+  auto logins = std::make_shared<Logins>();
+  add_registry_logins(job, *logins);
   SCANGATE_TRY(auto engine, open_engine(logins, names_of_job(state)));
   SCANGATE_TRY(const auto held, hold_job(state, std::chrono::seconds(job.timeout_seconds), SystemClock().now()));
   const JobFolders folders = folders_of(state);
