@@ -184,13 +184,12 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   SCANGATE_TRY(const JobImages images, read_job_images(state));
   const fs::path project = project_folder(call, job, folders.builds);
   const auto gitlab = order.gitlab;
-  SCANGATE_TRY(
-      JobStep step,
-      job_step(job, engine->settings(), images, std::move(order),
-               {.project_dir = project.string(),
-                .cache_namespace = "project-" + job.project_id,
-                .broker = nullptr,
-                .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off}));
+  SCANGATE_TRY(JobStep step,
+               job_step(job, engine->settings(), images, std::move(order),
+                        {.project_dir = project.string(),
+                         .cache_namespace = "project-" + job.project_id,
+                         .broker = nullptr,
+                         .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off}));
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
   std::error_code ignored;
   std::vector<ScanResult> scans;
