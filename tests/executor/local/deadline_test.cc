@@ -11,14 +11,14 @@ void wait_for(const Cancel& cancel) {
 }
 
 TEST(Deadline, IsPassedWhenItsTimeIsUp) {
-  const Deadline deadline(Cancel(), std::chrono::seconds(1));
+  const Deadline deadline(Cancel(), std::chrono::milliseconds(1));
   wait_for(deadline.cancel());
   EXPECT_TRUE(deadline.passed());
 }
 
 TEST(Deadline, AWishToStopIsPassedOnAndIsNoTimeout) {
   const Cancel outer;
-  const Deadline deadline(outer, std::chrono::seconds(0));
+  const Deadline deadline(outer, std::chrono::milliseconds(0));
   EXPECT_FALSE(deadline.cancel().cancelled());
   outer.cancel();
   wait_for(deadline.cancel());
