@@ -11,7 +11,6 @@
 #include "executor/cli/commands.h"
 #include "executor/cli/context.h"
 #include "executor/session/job_step.h"
-#include "pipeline/ci/config_files.h"
 
 namespace {
 
@@ -26,7 +25,8 @@ void install_signals(const scangate::Cancel& cancel) {
   g_cancel = &cancel;
   struct sigaction action = {};
   action.sa_handler = on_signal;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP})
+    sigaction(number, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
 
@@ -34,7 +34,6 @@ int run(int argc, char** argv) {
   // libarchive converts names of pax headers through the locale; without UTF-8 it warns on each of them.
   setlocale(LC_CTYPE, "C.UTF-8");
   const scangate::HttpLibrary http;
-  const scangate::ci::GitLibrary git(scangate::ci::GitOwnerCheck::on);
   const scangate::SystemClock clock;
   scangate::SystemProcessRunner runner;
   std::error_code ignored;
@@ -50,10 +49,12 @@ int run(int argc, char** argv) {
   app.fallthrough();
   auto& global = context.global;
   app.add_option("--store", global.store, "Store folder (SCANGATE_STORE)")->type_name("DIR");
-  app.add_option("--config", global.config, "Configuration (SCANGATE_CONFIG, else /etc/scangate/config.yaml)")->type_name("FILE");
+  app.add_option("--config", global.config, "Configuration (SCANGATE_CONFIG, else /etc/scangate/config.yaml)")
+      ->type_name("FILE");
   app.add_option("--db", global.database, "Advisory database (SCANGATE_DB)")->type_name("FILE");
   app.add_option("--policy", global.policy, "Policy (SCANGATE_POLICY)")->type_name("FILE");
-  app.add_option("--progress", global.progress, "auto, tty, plain, json")->check(CLI::IsMember({"auto", "tty", "plain", "json"}));
+  app.add_option("--progress", global.progress, "auto, tty, plain, json")
+      ->check(CLI::IsMember({"auto", "tty", "plain", "json"}));
   app.add_flag("-q,--quiet", global.quiet, "Warnings and results only");
   scangate::cli::add_build(app, context);
   scangate::cli::add_scan(app, context);

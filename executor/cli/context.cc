@@ -28,6 +28,10 @@ Console& Context::progress() {
   return *console;
 }
 
+void Context::use_git() {
+  if (!git) git = std::make_unique<ci::GitLibrary>(ci::GitOwnerCheck::on);
+}
+
 Result<Settings> Context::settings() const {
   const auto given = [](const std::string& text) {
     return text.empty() ? std::nullopt : std::optional<fs::path>(text);

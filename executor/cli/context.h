@@ -14,6 +14,7 @@
 #include "executor/engine/logins.h"
 #include "executor/exit/exit_code.h"
 #include "executor/settings/settings.h"
+#include "pipeline/ci/config_files.h"
 
 namespace scangate::cli {
 
@@ -34,11 +35,15 @@ struct Context {
   ExitCode exit = ExitCode::done;
   int raw_exit = -1;  // when >= 0 it is the process's code (the runner's own numbers)
   std::unique_ptr<Console> console;
+  std::unique_ptr<ci::GitLibrary> git;
 
   Console& progress();
   Result<Settings> settings() const;
   // The user's own credentials: $DOCKER_CONFIG/config.json or ~/.docker/config.json, when there is one.
   Result<std::shared_ptr<CredentialSource>> user_credentials();
+  // libgit2, from here to the end of the program. Only commands that read a repository call it: Debian's reads every CA
+  // certificate when it starts, 8 ms that each stage of a job would pay.
+  void use_git();
   // Enters the namespaces that mounts need, then opens the engine with the given credentials (none: the user's own).
   enum class Mounts { no, yes };
   Result<std::unique_ptr<Engine>> open_engine(Mounts mounts, std::shared_ptr<CredentialSource> credentials = nullptr,

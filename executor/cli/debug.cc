@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::size_t kMaxInputBytes = 64U << 20U;
 
-Result<std::string> input(const std::string& file) { return file.empty() || file == "-" ? read_fd(0, kMaxInputBytes, "standard input") : read_file(file, kMaxInputBytes); }
+Result<std::string> input(const std::string& file) {
+  return file.empty() || file == "-" ? read_fd(0, kMaxInputBytes, "standard input") : read_file(file, kMaxInputBytes);
+}
 
 Result<ExitCode> dockerfile(Context& context, const std::string& file) {
   SCANGATE_TRY(const auto text, input(file));
@@ -52,6 +54,7 @@ Result<ExitCode> version_compare(Context& context) {
 Result<ExitCode> ci(Context& context, const std::string& file) {
   const std::filesystem::path path(file);
   const auto folder = path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
+  context.use_git();
   SCANGATE_TRY(auto facts, local_context(folder, {}));
   SCANGATE_TRY(auto files, ci::files_of_directory(folder));
   SCANGATE_TRY(const auto pipeline, ci::read_pipeline(*files, path.filename().string(), facts));
@@ -75,15 +78,18 @@ void add_debug(CLI::App& app, Context& context) {
     sub->callback([&context, body = std::move(body)] { context.guard(body); });
     return sub;
   };
-  add("dockerfile", "A Dockerfile's stages and instructions", true, [&context, words] { return dockerfile(context, words->file); });
-  add("dockerignore", "Which paths a .dockerignore leaves out", true, [&context, words] { return dockerignore(context, words->file, words->paths); })
+  add("dockerfile", "A Dockerfile's stages and instructions", true,
+      [&context, words] { return dockerfile(context, words->file); });
+  add("dockerignore", "Which paths a .dockerignore leaves out", true,
+      [&context, words] { return dockerignore(context, words->file, words->paths); })
       ->add_option("path", words->paths)
       ->type_name("PATH");
-  add("expand", "Dockerfile variable expansion of the lines of standard input", false, [&context]() -> Result<ExitCode> {
-    SCANGATE_TRY(const auto text, input("-"));
-    SCANGATE_CHECK(context.print(dockerfile::expand_json(text, '\\')));
-    return ExitCode::done;
-  });
+  add("expand", "Dockerfile variable expansion of the lines of standard input", false,
+      [&context]() -> Result<ExitCode> {
+        SCANGATE_TRY(const auto text, input("-"));
+        SCANGATE_CHECK(context.print(dockerfile::expand_json(text, '\\')));
+        return ExitCode::done;
+      });
   add("shell-words", "Commands and words of a script on standard input", false, [&context]() -> Result<ExitCode> {
     SCANGATE_TRY(const auto text, input("-"));
     SCANGATE_TRY(const auto script, command::parse_shell(text));
@@ -91,7 +97,8 @@ void add_debug(CLI::App& app, Context& context) {
     return ExitCode::done;
   });
   add("ci", "A .gitlab-ci.yml's resolved jobs", true, [&context, words] { return ci(context, words->file); });
-  add("version-compare", "SCHEME<TAB>A<TAB>B lines to -1, 0, 1 or ?", false, [&context] { return version_compare(context); });
+  add("version-compare", "SCHEME<TAB>A<TAB>B lines to -1, 0, 1 or ?", false,
+      [&context] { return version_compare(context); });
 }
 
 }  // namespace scangate::cli

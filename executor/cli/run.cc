@@ -14,6 +14,7 @@ struct Options {
 };
 
 Result<ExitCode> run(Context& context, const Options& options) {
+  context.use_git();
   LocalRunRequest request{.project = options.project, .jobs = options.jobs};
   request.output =
       options.output.empty() ? request.project / "scangate-reports" : std::filesystem::path(options.output);

@@ -11,6 +11,7 @@
 #include "scan/inventory/inventory.h"
 
 namespace scangate {
+namespace fs = std::filesystem;
 namespace {
 
 // A policy is written by hand; a megabyte is a mistake.
@@ -43,7 +44,8 @@ struct Engine::State {
   std::optional<Snapshots> snapshots;
   std::atomic<const JobNetwork*> network = nullptr;
 
-  Result<Inventory> inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel, Progress& progress);
+  Result<Inventory> inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel,
+                              Progress& progress);
 };
 
 // Proxies of the host for RUN steps: what docker passes from its client configuration.
@@ -51,15 +53,24 @@ static std::vector<std::string> proxy_variables(const std::vector<std::string>& 
   std::vector<std::string> out;
   for (const auto& entry : environment) {
     const std::string name = to_lower(entry.substr(0, entry.find('=')));
-    if (name == "http_proxy" || name == "https_proxy" || name == "ftp_proxy" || name == "no_proxy") out.push_back(entry);
+    if (name == "http_proxy" || name == "https_proxy" || name == "ftp_proxy" || name == "no_proxy")
+      out.push_back(entry);
   }
   return out;
+}
+
+static NetworkSettings network_settings(const Settings& settings, const std::optional<fs::path>& keep_in) {
+  return {.choice = settings.network,
+          .host_loopback_ports = settings.allow_host_loopback,
+          .state_folder = settings.store / "sandbox",
+          .keep_in = keep_in};
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
 
-Result<std::unique_ptr<Engine>> Engine::open(Settings settings, std::shared_ptr<CredentialSource> credentials, const Clock& clock, ProcessRunner& runner,
+Result<std::unique_ptr<Engine>> Engine::open(Settings settings, std::shared_ptr<CredentialSource> credentials,
+                                             const Clock& clock, ProcessRunner& runner,
                                              const std::vector<std::string>& environment) {
   SCANGATE_TRY(auto store, Store::open(settings.store, settings.names_of));
   SCANGATE_TRY(auto policy, load_policy(settings));
@@ -79,16 +90,28 @@ Result<std::unique_ptr<Engine>> Engine::open(Settings settings, std::shared_ptr<
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
-const Settings& Engine::settings() const { return state_->settings; }
-const std::shared_ptr<Store>& Engine::store() const { return state_->store; }
-Registry& Engine::registry() { return *state_->registry; }
-const std::shared_ptr<HttpTransport>& Engine::transport() const { return state_->transport; }
-const Policy& Engine::policy() const { return *state_->policy; }
+const Settings& Engine::settings() const {
+  return state_->settings;
+}
+const std::shared_ptr<Store>& Engine::store() const {
+  return state_->store;
+}
+Registry& Engine::registry() {
+  return *state_->registry;
+}
+const std::shared_ptr<HttpTransport>& Engine::transport() const {
+  return state_->transport;
+}
+const Policy& Engine::policy() const {
+  return *state_->policy;
+}
 
 Result<Sandbox*> Engine::sandbox(Progress& progress) {
   const std::lock_guard lock(state_->mutex);
   if (!state_->sandbox) {
-    const SandboxSettings settings{.runtime = state_->settings.runtime, .state_folder = state_->settings.store / "sandbox", .limits = state_->settings.limits};
+    const SandboxSettings settings{.runtime = state_->settings.runtime,
+                                   .state_folder = state_->settings.store / "sandbox",
+                                   .limits = state_->settings.limits};
     SCANGATE_TRY(state_->sandbox, probe_sandbox(settings, state_->runner));
     progress.line(Level::debug, "sandbox: " + state_->sandbox->description());
   }
@@ -103,16 +126,21 @@ Result<Snapshots*> Engine::snapshots() {
   return &*state_->snapshots;
 }
 
-Result<std::unique_ptr<JobNetwork>> Engine::make_network() {
-  const Settings& settings = state_->settings;
-  return JobNetwork::make({.choice = settings.network, .host_loopback_ports = settings.allow_host_loopback, .state_folder = settings.store / "sandbox"},
-                          state_->runner);
+Result<std::unique_ptr<JobNetwork>> Engine::make_network(const std::optional<fs::path>& keep_in) {
+  return JobNetwork::make(network_settings(state_->settings, keep_in), state_->runner);
 }
 
-void Engine::use_network(const JobNetwork* network) { state_->network = network; }
+Result<std::unique_ptr<JobNetwork>> Engine::job_network(const fs::path& state_folder) {
+  if (auto kept = JobNetwork::kept(state_folder, network_settings(state_->settings, state_folder))) return kept;
+  return make_network();
+}
 
-Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
-                                 Registry* registry) {
+void Engine::use_network(const JobNetwork* network) {
+  state_->network = network;
+}
+
+Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,
+                                 Progress& progress, Registry* registry) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
   SCANGATE_TRY(Sandbox * sandbox, this->sandbox(progress));
   SCANGATE_TRY(Snapshots * snapshots, this->snapshots());
@@ -125,11 +153,13 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
   SCANGATE_TRY(auto built, build_image(request, host, {}, cancel, progress));
   if (built.failed_step) return built;
   SCANGATE_CHECK(state_->store->cache_put(kFactsTable, built.manifest_digest.str(), build_facts_text(built.facts)));
-  for (const auto& name : names) SCANGATE_CHECK(state_->store->tag(name, built.manifest_digest));
+  for (const auto& name : names)
+    SCANGATE_CHECK(state_->store->tag(name, built.manifest_digest));
   return built;
 }
 
-Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel, Progress& progress) {
+Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel,
+                                           Progress& progress) {
   std::vector<LayerInventory> layers;
   for (std::size_t i = 0; i < facts.layers.size(); ++i) {
     if (cancel.cancelled()) return fail(cancelled_error());
@@ -141,7 +171,8 @@ Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manife
         continue;
       }
     }
-    progress.line(Level::info, fmt::format("cataloguing layer {}/{} {}", i + 1, facts.layers.size(), diff_id.digest.brief()));
+    progress.line(Level::info,
+                  fmt::format("cataloguing layer {}/{} {}", i + 1, facts.layers.size(), diff_id.digest.brief()));
     LayerCataloger cataloger;
     if (auto read = stored_layer(*store, manifest.layers[i], diff_id)->read(cataloger); !read)
       return fail(std::move(read).error().during(fmt::format("cataloguing layer {}", diff_id.digest.str())));
@@ -151,22 +182,25 @@ Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manife
   return merge_layers(layers);
 }
 
-Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel, Progress& progress) {
+Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,
+                                Progress& progress) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
   ScanInput input;
   SCANGATE_TRY(input.image, image_facts(*state_->store, manifest_digest, name));
   SCANGATE_TRY(const auto known, state_->store->cache_get(kFactsTable, manifest_digest.str()));
   // Damaged facts cost the report its line numbers, never the scan.
-  if (known && !apply_build_facts(*known, input.image)) progress.line(Level::warning, "what the build knew of this image is damaged and left out");
+  if (known && !apply_build_facts(*known, input.image))
+    progress.line(Level::warning, "what the build knew of this image is damaged and left out");
   SCANGATE_TRY(const auto manifest, state_->store->manifest(manifest_digest));
   if (manifest.layers.size() != input.image.layers.size())
-    return fail(Fault::user, fmt::format("image {} has {} layers in its manifest and {} in its config", name, manifest.layers.size(), input.image.layers.size()));
+    return fail(Fault::user, fmt::format("image {} has {} layers in its manifest and {} in its config", name,
+                                         manifest.layers.size(), input.image.layers.size()));
   SCANGATE_TRY(input.inventory, state_->inventory(input.image, manifest, cancel, progress));
   return scan_native(input, state_->database.get(), state_->no_database, *state_->policy, state_->clock);
 }
 
-Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress, Registry* registry,
-                                 const OnVerdict& on_verdict) {
+Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel,
+                                 Progress& progress, Registry* registry, const OnVerdict& on_verdict) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
   PushOutcome outcome;
   const Enforce enforce = state_->settings.enforce;
@@ -179,7 +213,9 @@ Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference&
       outcome.scan.image.name = to.familiar();
       outcome.scan.image.manifest_digest = manifest_digest;
       outcome.scan.started = outcome.scan.ended = state_->clock.now();
-      outcome.scan.verdict = {.outcome = Outcome::undecided, .reasons = {"the scan failed: " + scanned.error().text()}, .policy = state_->policy->name()};
+      outcome.scan.verdict = {.outcome = Outcome::undecided,
+                              .reasons = {"the scan failed: " + scanned.error().text()},
+                              .policy = state_->policy->name()};
     }
     outcome.code = exit_code_of(outcome.scan.verdict.outcome);
     const bool refused = !may_leave(outcome.scan.verdict.outcome) && enforce == Enforce::strict;

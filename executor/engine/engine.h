@@ -1,6 +1,6 @@
 #pragma once
-// Build, scan and push joined to the one rule: nothing is uploaded that was not scanned and allowed. The command line and the gate of a job both
-// work through this.
+// Build, scan and push joined to the one rule: nothing is uploaded that was not scanned and allowed. The command line
+// and the gate of a job both work through this.
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,9 +35,10 @@ using OnVerdict = std::function<void(const ScanResult& scan, Upload upload)>;
 // Thread-safe: a job may run several commands at once.
 class Engine {
  public:
-  // Opens the store, the policy and the advisory database (whose absence is no Error: scans are then undecided). The sandbox and the snapshots are
-  // probed when a build first needs them. `clock` and `runner` outlive the engine.
-  static Result<std::unique_ptr<Engine>> open(Settings settings, std::shared_ptr<CredentialSource> credentials, const Clock& clock, ProcessRunner& runner,
+  // Opens the store, the policy and the advisory database (whose absence is no Error: scans are then undecided). The
+  // sandbox and the snapshots are probed when a build first needs them. `clock` and `runner` outlive the engine.
+  static Result<std::unique_ptr<Engine>> open(Settings settings, std::shared_ptr<CredentialSource> credentials,
+                                              const Clock& clock, ProcessRunner& runner,
                                               const std::vector<std::string>& environment);
   ~Engine();
 
@@ -53,20 +54,24 @@ class Engine {
   Result<Snapshots*> snapshots();
   // A network for one job as the settings have it. While it is used, RUN steps of builds run in it too; it outlives
   // that, and nullptr ends it.
-  Result<std::unique_ptr<JobNetwork>> make_network();
+  // `keep_in`: a job's state folder, for a network that is to be kept in it.
+  Result<std::unique_ptr<JobNetwork>> make_network(const std::optional<std::filesystem::path>& keep_in = {});
+  // The one kept in that folder, else a new one that ends with the object.
+  Result<std::unique_ptr<JobNetwork>> job_network(const std::filesystem::path& state_folder);
   void use_network(const JobNetwork* network);
 
-  // Builds, remembers what the builder knows, and tags. `registry` is where base images come from when a command has credentials of its own; null is
-  // registry().
-  Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
-                           Registry* registry = nullptr);
+  // Builds, remembers what the builder knows, and tags. `registry` is where base images come from when a command has
+  // credentials of its own; null is registry().
+  Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,
+                           Progress& progress, Registry* registry = nullptr);
 
-  // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read. Errors: the store's and the
-  // layers'; callers that guard a push treat each as undecided.
-  Result<ScanResult> scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel, Progress& progress);
+  // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read.
+  // Errors: the store's and the layers'; callers that guard a push treat each as undecided.
+  Result<ScanResult> scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,
+                          Progress& progress);
 
-  // The gate: scan, verdict, and only then the upload of exactly that digest. A scan that fails is an outcome with ExitCode::undecided and the
-  // reason in its verdict; Errors are those of the upload. `registry`: as in build().
+  // The gate: scan, verdict, and only then the upload of exactly that digest. A scan that fails is an outcome with
+  // ExitCode::undecided and the reason in its verdict; Errors are those of the upload. `registry`: as in build().
   Result<PushOutcome> push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress,
                            Registry* registry = nullptr, const OnVerdict& on_verdict = {});
 

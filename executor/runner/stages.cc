@@ -16,6 +16,7 @@
 #include "executor/runner/report_delivery.h"
 #include "executor/session/grace.h"
 #include "pipeline/sandbox/cgroups.h"
+#include "pipeline/sandbox/network.h"
 #include "scan/report/report.h"
 
 namespace scangate {
@@ -146,9 +147,13 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
   progress.line(Level::info, "Sandbox: " + sandbox->description());
   JobImages images;
   {
-    SCANGATE_TRY(const auto network, engine->make_network());
+    // An earlier try of this stage may have left one.
+    JobNetwork::end_kept(state);
+    SCANGATE_TRY(const auto network, engine->make_network(state));
     progress.line(Level::info, "Network: " + network->description());
     SCANGATE_TRY(images, prepare_images(*engine, job, *network, cancel, progress));
+    if (const auto kept = network->keep(); !kept)
+      progress.line(Level::debug, "each stage makes a network of its own: " + kept.error().text());
   }
   SCANGATE_CHECK(make_directories(state));
   return write_job_images(state, images);
@@ -218,6 +223,7 @@ Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
   if (state.parent_path() != jobs_folder(settings.store).lexically_normal())
     return fail(Fault::host,
                 fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
+  JobNetwork::end_kept(state);
   // Groups of a killed script are removed by the next look at them.
   static_cast<void>(Cgroups::probe(settings.limits));
   std::error_code ignored;

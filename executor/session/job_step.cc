@@ -32,7 +32,7 @@ class NetworkInUse {
 // The network for a script: its end is the network's.
 Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, const std::vector<ServiceOrder>& services,
                                                  ScriptStep& step, Progress& progress) {
-  SCANGATE_TRY(auto network, engine.make_network());
+  SCANGATE_TRY(auto network, engine.job_network(step.state_folder));
   progress.line(Level::debug, "network: " + network->description());
   step.script.network = network.get();
   if (network->resolv_conf()) {

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "pipeline/sandbox/network_helper.h"
+#include "pipeline/sandbox/network_keeper.h"
 
 namespace scangate {
 namespace {
@@ -62,6 +63,14 @@ sockaddr_in loopback(std::uint16_t port) {
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
+}
+
+// Whether processes of the host can enter what we make: no user namespace of our own is in between.
+// user_namespaces(7).
+bool in_first_user_namespace() {
+  auto fields = split(trim(read_file("/proc/self/uid_map", kMaxResolvConfBytes).value_or("")), ' ');
+  std::erase(fields, "");
+  return fields == std::vector<std::string>{"0", "0", "4294967295"};
 }
 
 bool is_loopback(std::string_view address) {
@@ -132,19 +141,21 @@ Result<std::unique_ptr<JobNetwork>> JobNetwork::make(const NetworkSettings& sett
   if (!made) {
     refused = made.error().cause();
   } else {
-    // Without the file the C library asks a server on the host's loopback: resolv.conf(5).
-    const std::string servers = read_file(settings.name_servers, kMaxResolvConfBytes).value_or("");
     for (const auto& program : network_programs(settings.host_loopback_ports)) {
       auto helper = std::make_unique<Helper>(program, made->get(), settings.state_folder / "network", runner);
+      if (settings.keep_in && in_first_user_namespace()) {
+        if (auto listening = listen_for_keeper(*settings.keep_in)) {
+          helper->listen(std::move(*listening));
+          network->keep_in_ = *settings.keep_in;
+        }
+      }
       if (const auto started = helper->start(); !started) {
         refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", program.name, started.error().cause());
         continue;
       }
       network->namespace_ = std::move(*made);
       network->helper_ = std::move(helper);
-      network->resolv_conf_ = resolv_conf_through(servers, program.name_server);
-      network->name_server_ = program.name_server;
-      network->description_ = fmt::format("own, through {}", program.name);
+      network->use(program.name, program.name_server, settings);
       if (!refused.empty()) network->description_ += " (" + refused + ")";
       return network;
     }
@@ -154,6 +165,38 @@ Result<std::unique_ptr<JobNetwork>> JobNetwork::make(const NetworkSettings& sett
         Error(Fault::host, fmt::format("a job's network of its own does not work here: {}", refused)).remedy(kRemedy));
   network->description_ = "host (" + refused + ")";
   return network;
+}
+
+void JobNetwork::use(const std::string& helper_name, const std::string& name_server, const NetworkSettings& settings) {
+  // Without the file the C library asks a server on the host's loopback: resolv.conf(5).
+  const std::string servers = read_file(settings.name_servers, kMaxResolvConfBytes).value_or("");
+  resolv_conf_ = resolv_conf_through(servers, name_server);
+  name_server_ = name_server;
+  description_ = fmt::format("own, through {}", helper_name);
+}
+
+std::unique_ptr<JobNetwork> JobNetwork::kept(const std::filesystem::path& folder, const NetworkSettings& settings) {
+  auto kept = ask_keeper(folder, KeeperOrder::hand);
+  if (!kept) return nullptr;
+  for (const auto& program : network_programs(settings.host_loopback_ports)) {
+    if (program.name != kept->helper) continue;
+    std::unique_ptr<JobNetwork> network(new JobNetwork);
+    network->namespace_ = std::move(kept->network_namespace);
+    network->use(program.name, program.name_server, settings);
+    return network;
+  }
+  return nullptr;
+}
+
+void JobNetwork::end_kept(const std::filesystem::path& folder) {
+  static_cast<void>(ask_keeper(folder, KeeperOrder::end));
+}
+
+Result<void> JobNetwork::keep() {
+  if (!helper_ || keep_in_.empty()) return fail(Fault::host, "this network cannot be kept");
+  SCANGATE_CHECK(ask_keeper(keep_in_, KeeperOrder::keep));
+  helper_->release();
+  return {};
 }
 
 Result<void> JobNetwork::enter(const std::function<Result<void>()>& work) const {

@@ -29,10 +29,12 @@ struct NetworkSettings {
   std::vector<std::uint16_t> host_loopback_ports;
   std::filesystem::path state_folder;  // created when missing; the helper mounts a tmpfs over a folder in it
   std::filesystem::path name_servers = "/etc/resolv.conf";  // of the host
+  // A folder of ours alone, for a network that keep() is called for. Absent: it ends with this object.
+  std::optional<std::filesystem::path> keep_in;
 };
 
 // The namespace lives as long as this object or a process in it, the helper program as long as this object: it ends
-// also when our process is killed. Thread-safe after make().
+// also when our process is killed. keep() changes that. Thread-safe after make().
 class JobNetwork {
  public:
   // Makes the namespace, its loopback up, and waits until the helper is ready (some 20 ms). Errors: Fault::host when
@@ -41,6 +43,17 @@ class JobNetwork {
   ~JobNetwork();
   JobNetwork(const JobNetwork&) = delete;
   JobNetwork& operator=(const JobNetwork&) = delete;
+
+  // The network that an earlier process kept in `folder`, nullptr when there is none (any more). `settings` as it was
+  // made with.
+  static std::unique_ptr<JobNetwork> kept(const std::filesystem::path& folder, const NetworkSettings& settings);
+  // Ends a kept network and waits for that; nothing happens when there is none.
+  static void end_kept(const std::filesystem::path& folder);
+
+  // From now on it lives until end_kept(), or until the process that started ours ends. Starting a helper costs as much
+  // as everything else in a stage of a job. Errors: Fault::host where that cannot be: without a helper, without
+  // `keep_in`, and in a user namespace of our own, which later processes could not enter.
+  Result<void> keep();
 
   bool is_host() const { return !namespace_; }
   // For setns(2) in a child before it becomes its program; -1 for the host's network.
@@ -61,11 +74,13 @@ class JobNetwork {
  private:
   class Helper;
   JobNetwork();
+  void use(const std::string& helper_name, const std::string& name_server, const NetworkSettings& settings);
   Result<void> enter(const std::function<Result<void>()>& work) const;
   static Result<UniqueFd> make_namespace();
 
   UniqueFd namespace_;
   std::unique_ptr<Helper> helper_;
+  std::filesystem::path keep_in_;  // empty: cannot be kept
   std::string description_;
   std::optional<std::string> resolv_conf_;
   std::string name_server_;  // the helper's

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "pipeline/sandbox/network_keeper.h"
 
 namespace scangate {
 namespace {
@@ -25,58 +26,6 @@ constexpr std::size_t kMaxLogBytes = 16U << 10U;
 // Link-local, so that it is nobody's: RFC 3927.
 constexpr const char* kPastaNameServer = "169.254.1.53";
 constexpr const char* kSlirpNameServer = "10.0.2.3";  // slirp4netns(1), the default network's third address
-
-// What runs as the first process of a pid namespace: it starts the helper as a child and outlives it. When it ends,
-// because our process closed the other end of `life_fd` or died, the kernel ends everything in the namespace; so the
-// helper may go into the background and change its user, which clears its own death signal (prctl(2)), and still
-// cannot be left behind. Prepared strings and bare system calls only.
-struct Keeper {
-  std::string folder;
-  std::string file;
-  std::string source;
-  int life_fd = -1;
-  int ready_fd = -1;
-  bool leaves_when_ready = false;
-
-  int operator()() const {
-    if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 ||
-        mount("tmpfs", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700,size=64k") != 0)
-      return errno;
-    const int made = open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (made < 0) return errno;
-    close(made);
-    // By a path of their own: /proc/self/fd would lead to nothing once the helper has closed what it inherited.
-    if (mount(source.c_str(), file.c_str(), nullptr, MS_BIND, nullptr) != 0) return errno;
-    // fork() takes locks that a thread of the parent may have held.
-    const long child = syscall(SYS_clone, static_cast<unsigned long>(SIGCHLD), nullptr, nullptr, nullptr, nullptr);
-    if (child < 0) return errno;
-    if (child == 0) return 0;
-    keep(static_cast<pid_t>(child));
-  }
-
-  [[noreturn]] void keep(pid_t child) const {
-    const int life = fcntl(life_fd, F_DUPFD, 3);
-    const int ready = fcntl(ready_fd, F_DUPFD, 3);
-    if (life < 0 || ready < 0 || dup2(life, 0) != 0 || dup2(ready, 1) != 1) _exit(1);
-    const int process = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
-    if (process < 0 || dup2(process, 2) != 2) _exit(1);
-    syscall(SYS_close_range, 3U, ~0U, 0U);
-    bool runs = true;
-    for (;;) {
-      std::array<pollfd, 2> waits{{{0, POLLIN, 0}, {runs ? 2 : -1, POLLIN, 0}}};
-      if (poll(waits.data(), waits.size(), -1) < 0) continue;
-      if (waits[0].revents != 0) _exit(0);
-      if (waits[1].revents == 0) continue;
-      int status = 0;
-      while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-      }
-      runs = false;
-      if (!leaves_when_ready || !WIFEXITED(status) || WEXITSTATUS(status) != 0) _exit(1);
-      if (write(1, "1", 1) != 1) _exit(1);
-      close(1);
-    }
-  }
-};
 
 using Pipe = std::pair<UniqueFd, UniqueFd>;
 Result<Pipe> make_pipe() {
@@ -123,6 +72,10 @@ void NetworkHelper::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void NetworkHelper::release() {
+  thread_.detach();
+}
+
 Result<void> NetworkHelper::start() {
   const auto path = find_program(program_.name, kProgramPath);
   if (!path) return fail(Fault::host, "not installed");
@@ -132,12 +85,19 @@ Result<void> NetworkHelper::start() {
   log_ = UniqueFd(memfd_create("network helper's log", MFD_CLOEXEC));
   if (!log_) return fail(host_error("cannot make a file in memory", errno));
 
-  Keeper keeper{.folder = run_folder_.string(),
-                .file = (run_folder_ / "namespace").string(),
-                .source = fmt::format("/proc/self/fd/{}", namespace_fd_),
-                .life_fd = life.first.get(),
-                .ready_fd = ready.second.get(),
-                .leaves_when_ready = program_.leaves_when_ready};
+  // Who called us, and so who outlives this stage of the job.
+  const UniqueFd owner(listening_ ? static_cast<int>(syscall(SYS_pidfd_open, getppid(), 0)) : -1);
+  if (listening_ && !owner) listening_.reset();
+  NetworkKeeper keeper{.folder = run_folder_.string(),
+                       .file = (run_folder_ / "namespace").string(),
+                       .source = fmt::format("/proc/self/fd/{}", namespace_fd_),
+                       .name = program_.name,
+                       .life_fd = life.first.get(),
+                       .ready_fd = ready.second.get(),
+                       .listen_fd = listening_.get(),
+                       .namespace_fd = namespace_fd_,
+                       .owner_fd = owner.get(),
+                       .leaves_when_ready = program_.leaves_when_ready};
   Command command;
   command.argv = program_.argv;
   command.argv[0] = *path;
@@ -153,10 +113,10 @@ Result<void> NetworkHelper::start() {
 
   life_ = std::move(life.second);
   // The death signal hangs on the thread that starts the process: this one lives as long as it.
-  thread_ = std::thread([this, command = std::move(command), life_end = std::move(life.first),
+  thread_ = std::thread([&runner = runner_, run = run_, command = std::move(command), life_end = std::move(life.first),
                          ready_end = std::move(ready.second)]() mutable {
-    const auto exit = runner_.run(command, cancel_, {});
-    if (!exit) failure_ = exit.error().cause();
+    const auto exit = runner.run(command, run->cancel, {});
+    if (!exit) run->failure = exit.error().cause();
     ready_end.reset();
   });
   pollfd wait{ready.first.get(), POLLIN, 0};
@@ -166,7 +126,7 @@ Result<void> NetworkHelper::start() {
   char sign = 0;
   if (got == 1 && read(ready.first.get(), &sign, 1) == 1) return {};
   stop();
-  if (!failure_.empty()) return fail(Fault::host, failure_);
+  if (!run_->failure.empty()) return fail(Fault::host, run_->failure);
   if (got == 0) return fail(Fault::host, "not ready within 10 s");
   return fail(Fault::host, said());
 }

@@ -2,6 +2,7 @@
 // The program that connects a network namespace with the outside. Private to this folder.
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,8 +35,12 @@ class NetworkHelper {
   NetworkHelper(const NetworkHelper&) = delete;
   NetworkHelper& operator=(const NetworkHelper&) = delete;
 
+  // Before start(): the keeper's socket, for a network that may outlive us.
+  void listen(UniqueFd listening) { listening_ = std::move(listening); }
   // Returns when it is ready. Errors: Fault::host with what it said.
   Result<void> start();
+  // Our end is not its end any more.
+  void release();
 
  private:
   void stop();
@@ -45,10 +50,15 @@ class NetworkHelper {
   int namespace_fd_;
   std::filesystem::path run_folder_;
   ProcessRunner& runner_;
-  Cancel cancel_;
+  UniqueFd listening_;
   UniqueFd log_;
   UniqueFd life_;  // the keeper ends when this end closes
-  std::string failure_;
+  // The thread's, which a released helper outlives us with.
+  struct Run {
+    Cancel cancel;
+    std::string failure;
+  };
+  std::shared_ptr<Run> run_ = std::make_shared<Run>();
   std::thread thread_;
 };
 

@@ -7,6 +7,8 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -206,6 +208,83 @@ TEST_F(NetworkTest, TheHelperEndsWithTheNetwork) {
   EXPECT_TRUE(runs_somewhere(marker));
   network->reset();
   EXPECT_FALSE(runs_somewhere(marker));
+}
+
+// A folder whose socket a keeper listens on, and what is found there by later processes of a job.
+class KeptNetworkTest : public NetworkTest {
+ protected:
+  NetworkSettings settings() const {
+    return {.choice = NetworkChoice::own, .state_folder = folder_.path() / "state", .keep_in = folder_.path()};
+  }
+  std::string marker() const { return (folder_.path() / "state").string(); }
+
+  // What the process that prepares a job does: makes a network, keeps it when told to, ends. False where the host gives
+  // none.
+  bool prepared_by_a_process(bool keeps) {
+    const pid_t preparing = fork();
+    if (preparing == 0) {
+      auto network = JobNetwork::make(settings(), runner_);
+      if (!network) _exit(2);
+      _exit(keeps && !(*network)->keep() ? 1 : 0);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(preparing, &status, 0), preparing);
+    EXPECT_NE(WEXITSTATUS(status), 1) << "it could not be kept";
+    return WEXITSTATUS(status) == 0;
+  }
+};
+
+TEST_F(KeptNetworkTest, LaterProcessesUseItUntilItIsEnded) {
+  if (!prepared_by_a_process(true)) GTEST_SKIP() << "this host gives no network of its own";
+  {
+    const auto network = JobNetwork::kept(folder_.path(), settings());
+    ASSERT_NE(network, nullptr);
+    EXPECT_TRUE(network->description().starts_with("own, through ")) << network->description();
+    EXPECT_TRUE(network->resolv_conf().has_value());
+    const auto listening = network->listen_loopback();
+    ASSERT_TRUE(listening) << listening.error().text();
+    const auto again = JobNetwork::kept(folder_.path(), settings());
+    ASSERT_NE(again, nullptr) << "using it is not its end";
+    EXPECT_EQ(again->accepts(port_of(*listening)).value(), true);
+    const std::string routes = said_in(*again, "cut -f2 /proc/net/route");
+    EXPECT_NE(routes.find("00000000"), std::string::npos) << routes;
+  }
+  EXPECT_TRUE(runs_somewhere(marker()));
+  JobNetwork::end_kept(folder_.path());
+  EXPECT_FALSE(runs_somewhere(marker()));
+  EXPECT_EQ(JobNetwork::kept(folder_.path(), settings()), nullptr);
+}
+
+TEST_F(KeptNetworkTest, UnlessItIsKeptItEndsWithItsProcess) {
+  if (!prepared_by_a_process(false)) GTEST_SKIP() << "this host gives no network of its own";
+  EXPECT_TRUE(ends_everywhere(marker()));
+  EXPECT_EQ(JobNetwork::kept(folder_.path(), settings()), nullptr);
+}
+
+TEST_F(KeptNetworkTest, ItEndsWithTheProcessThatStartedTheOneThatKeptIt) {
+  // The runner: ends without ever asking for the end of what its job left.
+  const pid_t runner = fork();
+  if (runner == 0) _exit(prepared_by_a_process(true) ? 0 : 2);
+  int status = -1;
+  ASSERT_EQ(waitpid(runner, &status, 0), runner);
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "this host gives no network of its own";
+  EXPECT_TRUE(ends_everywhere(marker()));
+}
+
+TEST_F(KeptNetworkTest, WithoutAFolderItCannotBeKept) {
+  NetworkSettings alone = settings();
+  alone.keep_in.reset();
+  const auto network = JobNetwork::make(alone, runner_);
+  if (!network) GTEST_SKIP() << network.error().text();
+  const auto kept = (*network)->keep();
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().text(), "this network cannot be kept");
+}
+
+TEST_F(KeptNetworkTest, WhereNothingIsKeptThereIsNothingToEnd) {
+  EXPECT_EQ(JobNetwork::kept(folder_.path(), settings()), nullptr);
+  JobNetwork::end_kept(folder_.path());
+  JobNetwork::end_kept(folder_.path() / "missing");
 }
 
 // A runner on whose host no program starts.
