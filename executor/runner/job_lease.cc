@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "pipeline/sandbox/network.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
@@ -101,6 +102,7 @@ void sweep_ended_jobs(Store& store, TimePoint now, Progress& progress) {
   }
   for (const auto& folder : *ended) {
     const std::string name = folder.filename().string().substr(kEnded.size());
+    JobNetwork::end_kept(folder);
     if (auto removed = remove_tree(folder); removed)
       progress.line(Level::debug, fmt::format("removed what {} left, whose cleanup never ran", printable(name)));
     else
