@@ -17,6 +17,7 @@ struct ForwarderTarget {
   ServerAddress server;
   std::filesystem::path ca_file;  // added to the system's; may be empty
   bool verify_certificates = true;
+  std::string project_path;  // "group/app": the job's own
 };
 
 class GitLabForwarder {

@@ -44,6 +44,7 @@ Result<JobGateway> JobGateway::open(std::shared_ptr<const Broker> broker, std::o
   out.broker_ = std::move(broker);
   if (!target) return out;
   out.server_ = target->server;
+  out.project_path_ = target->project_path;
   SCANGATE_TRY(auto socket, loopback_listener(std::move(listener)));
   SCANGATE_TRY(out.forwarder_,
                GitLabForwarder::start(std::move(socket), std::move(*target), out.broker_, std::move(transport)));
@@ -86,6 +87,24 @@ std::vector<std::string> JobGateway::environment() const {
     out.push_back(fmt::format("GIT_CONFIG_VALUE_{}={}", i, config[i].second));
   }
   return out;
+}
+
+Result<void> JobGateway::add_git_config(const fs::path& folder) const {
+  if (!forwarder_) return {};
+  std::string text = "# Read before the repository's own configuration; see git-config(1), GIT_CONFIG_SYSTEM.\n";
+  const auto logins = broker_->logins(server_->host);
+  const std::string login = logins.empty() ? "" : logins[0].first + ":" + logins[0].second + "@";
+  const std::string place = login + url().substr(std::string_view("http://").size());
+  const auto rewrite = [&](const std::string& path) {
+    text += fmt::format("[url \"http://{}{}\"]\n\tinsteadOf = \"{}{}\"\n", place, path, server_->url(), path);
+  };
+  rewrite("/");
+  // A name that would need quoting is none of GitLab's: its paths are letters, digits, '_', '-', '.' and '/'.
+  if (!project_path_.empty() && project_path_.find_first_of("\"\\\n") == std::string::npos)
+    rewrite("/" + project_path_ + ".git");
+  text += "[include]\n\tpath = /etc/gitconfig\n";
+  SCANGATE_CHECK(make_directories(folder));
+  return write_file_atomic(folder / "gitconfig", as_bytes(text), 0644);
 }
 
 Result<void> JobGateway::add_runner_command(const fs::path& folder, const fs::path& program) const {

@@ -32,6 +32,13 @@ class JobGateway {
   // its requests carry a placeholder to the real server, which refuses it.
   std::vector<std::string> environment() const;
 
+  // Writes `folder`/gitconfig, for GIT_CONFIG_SYSTEM. The runner clones from the plain URL (seen with 19.4) and leaves
+  // `url.<URL with the token>.insteadOf = <URL>`, of the project and of the server, in a file that the repository
+  // includes. Git takes the longest match and, of equals, the first it read; the system's file is read before the
+  // repository's, GIT_CONFIG_COUNT after it. With the login, which git sends when it is asked for one: submodules of
+  // private projects need it. Nothing where there is no forwarder.
+  Result<void> add_git_config(const std::filesystem::path& folder) const;
+
   // Makes `folder`/bin/gitlab-runner, which runs `program` and sends its artifact requests through the forwarder.
   // Nothing where there is no forwarder.
   Result<void> add_runner_command(const std::filesystem::path& folder, const std::filesystem::path& program) const;
@@ -43,6 +50,7 @@ class JobGateway {
   JobGateway() = default;
   std::shared_ptr<const Broker> broker_;
   std::optional<ServerAddress> server_;
+  std::string project_path_;
   std::unique_ptr<GitLabForwarder> forwarder_;
 };
 

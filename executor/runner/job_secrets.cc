@@ -63,7 +63,8 @@ std::optional<ForwarderTarget> forwarder_target(const JobResponse& job, const Se
     progress.line(Level::debug, "no forwarder to GitLab: " + server.error().text());
     return std::nullopt;
   }
-  ForwarderTarget target{.server = std::move(*server), .ca_file = {}, .verify_certificates = true};
+  ForwarderTarget target{
+      .server = std::move(*server), .ca_file = {}, .verify_certificates = true, .project_path = job.project_path};
   if (const auto host = settings.registries.hosts.find(target.server.host); host != settings.registries.hosts.end()) {
     target.ca_file = host->second.ca_file;
     target.verify_certificates = host->second.verify_certificates;

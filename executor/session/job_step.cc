@@ -51,6 +51,19 @@ Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, const std::vect
   return network;
 }
 
+// Where helper scripts find the host's gitlab-runner, wherever the host has it.
+constexpr const char* kRunnerProgram = "/scangate-runner";
+
+// What makes a script's git go through the gateway; `folder` becomes the script's gate folder.
+Result<void> lead_git(const JobGateway& gateway, const fs::path& folder, JobScript& script) {
+  for (auto& variable : gateway.environment())
+    script.environment.push_back(std::move(variable));
+  if (gateway.url().empty()) return {};
+  SCANGATE_CHECK(gateway.add_git_config(folder));
+  script.environment.push_back(fmt::format("GIT_CONFIG_SYSTEM={}/gitconfig", wire::kFolder));
+  return {};
+}
+
 }  // namespace
 
 Result<int> run_helper_step(Engine& engine, ScriptStep step, const fs::path& runner_program, const Cancel& cancel,
@@ -61,12 +74,13 @@ Result<int> run_helper_step(Engine& engine, ScriptStep step, const fs::path& run
                JobGateway::open(step.broker, std::move(step.gitlab), std::move(listener), engine.transport()));
   SCANGATE_TRY(const UniqueFd file, gateway.script_file(step.text));
   step.script.script_fd = file.get();
-  for (auto& variable : gateway.environment())
-    step.script.environment.push_back(std::move(variable));
-  if (!runner_program.empty() && !gateway.url().empty()) {
-    const fs::path folder = step.state_folder / "helper";
-    SCANGATE_CHECK(gateway.add_runner_command(folder, runner_program));
-    step.script.gate_folder = folder;
+  const fs::path folder = step.state_folder / "helper";
+  SCANGATE_CHECK(lead_git(gateway, folder, step.script));
+  if (!gateway.url().empty()) step.script.gate_folder = folder;
+  std::error_code error;
+  if (const fs::path program = fs::canonical(runner_program, error); !error && !gateway.url().empty()) {
+    SCANGATE_CHECK(gateway.add_runner_command(folder, kRunnerProgram));
+    step.script.mounts.push_back({.source = program, .target = kRunnerProgram});
   }
   SCANGATE_TRY(const Exit exit, run_in_tool_root(engine, step.state_folder / "tools", step.script, cancel, progress));
   return exit.shell_code();
@@ -84,8 +98,7 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
                JobGateway::open(script.broker, std::move(script.gitlab), std::move(listener), engine.transport()));
   SCANGATE_TRY(const UniqueFd file, gateway.script_file(script.text));
   script.script.script_fd = file.get();
-  for (auto& variable : gateway.environment())
-    script.script.environment.push_back(std::move(variable));
+  SCANGATE_CHECK(lead_git(gateway, gate_folder, script.script));
   step.context.broker = script.broker;
   step.context.folders = script.script.mounts;
   step.context.state_folder = script.state_folder;

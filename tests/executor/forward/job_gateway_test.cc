@@ -23,7 +23,8 @@ class Gateway : public ::testing::Test {
         JobGateway::open(broker_,
                          ForwarderTarget{.server = {.scheme = "https", .host = "gitlab.example", .root = "/gl"},
                                          .ca_file = {},
-                                         .verify_certificates = true},
+                                         .verify_certificates = true,
+                                         .project_path = "group/app"},
                          std::move(listener->socket), make_curl_transport({}));
     ASSERT_TRUE(opened) << opened.error().text();
     gateway_.emplace(std::move(*opened));
@@ -60,6 +61,38 @@ TEST_F(Gateway, GitGoesThroughTheForwarderWithAndWithoutALogin) {
                 "GIT_CONFIG_KEY_1=url.http://gitlab-ci-token:" + placeholder_ + "@" + place() + "/.insteadOf",
                 "GIT_CONFIG_VALUE_1=https://gitlab-ci-token:" + placeholder_ + "@gitlab.example/gl/",
                 "GIT_CONFIG_KEY_2=http.http://" + place() + "/.proxy", "GIT_CONFIG_VALUE_2="}));
+}
+
+// As the runner leaves it: the repository's own file rewrites its plain URL to one with the token, which is the
+// placeholder, at the real server.
+TEST_F(Gateway, TheRunnersOwnRewriteOfItsUrlDoesNotLeadAroundTheForwarder) {
+  const auto folder = TempDir::make(std::filesystem::temp_directory_path(), "gateway-");
+  ASSERT_TRUE(folder) << folder.error().text();
+  ASSERT_TRUE(gateway_->add_git_config(folder->path()));
+  std::vector<std::string> environment = gateway_->environment();
+  environment.push_back("PATH=/usr/local/bin:/usr/bin:/bin");
+  environment.push_back("HOME=" + folder->path().string());
+  environment.push_back("GIT_CONFIG_SYSTEM=" + (folder->path() / "gitconfig").string());
+  SystemProcessRunner runner;
+  const auto git = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"git", "-C", folder->path().string()});
+    std::string out;
+    const auto exit = runner.run({.argv = words, .environment = environment}, Cancel(),
+                                 [&](Stream, std::string_view text) { out += text; });
+    EXPECT_TRUE(exit) << exit.error().text();
+    return out;
+  };
+  git({"init", "-q"});
+  const std::string login = "gitlab-ci-token:" + placeholder_ + "@";
+  for (const std::string path : {"/group/app.git", ""})
+    git({"config", "url.https://" + login + "gitlab.example/gl" + path + ".insteadOf",
+         "https://gitlab.example/gl" + path});
+  const auto seen = [&](const std::string& url) { return git({"ls-remote", "--get-url", url}); };
+  EXPECT_EQ(seen("https://gitlab.example/gl/group/app.git"), "http://" + login + place() + "/group/app.git\n");
+  EXPECT_EQ(seen("https://gitlab.example/gl/group/other.git"), "http://" + login + place() + "/group/other.git\n");
+  EXPECT_EQ(seen("https://" + login + "gitlab.example/gl/group/app.git"),
+            "http://" + login + place() + "/group/app.git\n");
+  EXPECT_EQ(seen("https://elsewhere.example/group/app.git"), "https://elsewhere.example/group/app.git\n");
 }
 
 TEST_F(Gateway, ArtifactCommandsOfTheRunnerAreSentToTheForwarder) {
