@@ -52,18 +52,53 @@ class StandIn(unittest.TestCase):
         env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1"}
         return subprocess.run(["git", *map(str, words)], env=env, capture_output=True, text=True, cwd=self.folder)
 
+    def request_job(self, token=None, **features):
+        """The server's answer to a runner that asks for a job."""
+        sent = {"token": token or self.gitlab.runner_token, "info": {"executor": "custom", "features": features}}
+        status, text, _ = self.call("POST", "/api/v4/jobs/request", json.dumps(sent).encode(), Content_Type="application/json")
+        return status, json.loads(text or b"{}").get("id")
+
+    def update(self, job, state, **more):
+        return self.call("PUT", f"/api/v4/jobs/{job.id}", json.dumps({"token": job.token, "state": state, **more}).encode(), Content_Type="application/json", JOB_TOKEN=job.token)[0]
+
+    def trace(self, job, data, place):
+        return self.call("PATCH", f"/api/v4/jobs/{job.id}/trace", data, JOB_TOKEN=job.token, Content_Range=place, Content_Type="text/plain")
+
     def test_a_job_goes_from_queue_to_result(self):
         job = self.gitlab.add_job(["true"], allow_failure_exit_codes=[3])
-        self.assertEqual(self.call("POST", "/api/v4/jobs/request", b'{"token":"wrong"}')[0], 403)
-        status, text, _ = self.call("POST", "/api/v4/jobs/request", json.dumps({"token": self.gitlab.runner_token}).encode())
-        self.assertEqual((status, json.loads(text)["id"], job.state), (201, job.id, "running"))
-        self.assertEqual(self.call("POST", "/api/v4/jobs/request", json.dumps({"token": self.gitlab.runner_token}).encode())[0], 204)
-        self.assertEqual(self.call("PATCH", f"/api/v4/jobs/{job.id}/trace", b"hello", JOB_TOKEN=job.token, Content_Range="0-4")[0], 202)
-        status, _, headers = self.call("PATCH", f"/api/v4/jobs/{job.id}/trace", b"hello", JOB_TOKEN=job.token, Content_Range="0-4")
-        self.assertEqual((status, headers["Range"]), (416, "0-5"))
-        self.assertEqual(self.call("PUT", f"/api/v4/jobs/{job.id}", json.dumps({"token": job.token, "state": "failed", "failure_reason": "script_failure", "exit_code": 3}).encode())[0], 200)
+        self.assertEqual(self.request_job("wrong"), (403, None))
+        self.assertEqual((*self.request_job(return_exit_code=True), job.state), (201, job.id, "running"))
+        self.assertEqual(self.request_job(), (204, None))
+        self.assertEqual(self.trace(job, b"hello", "0-4")[0], 202)
+        status, _, headers = self.trace(job, b"hello", "0-4")
+        self.assertEqual((status, headers["Range"], headers["Job-Status"]), (416, "0-5", "running"))
+        self.assertEqual(self.update(job, "failed", failure_reason="no such reason", exit_code=3), 400)
+        self.assertEqual(self.update(job, "failed", failure_reason="script_failure", exit_code=3, output={"bytesize": 4}), 412)
+        job.late = 1
+        self.assertEqual([self.update(job, "failed", failure_reason="script_failure", exit_code=3, output={"bytesize": 5}) for _ in range(2)], [202, 200])
         self.assertEqual((job.trace, job.state, job.exit_code, job.failure_reason, job.result()), (b"hello", "failed", 3, "script_failure", "failed but allowed"))
-        self.assertEqual(self.call("PATCH", f"/api/v4/jobs/{job.id}/trace", b"x", JOB_TOKEN=job.token, Content_Range="5-5")[0], 403)
+        self.assertEqual(self.trace(job, b"x", "5-5")[0], 403)
+
+    def test_a_job_with_exit_codes_goes_to_no_runner_that_has_none(self):
+        job, plain = self.gitlab.add_job(["true"], allow_failure_exit_codes=[3]), self.gitlab.add_job(["true"])
+        self.assertEqual(self.request_job(return_exit_code=False), (201, plain.id))
+        self.assertEqual((job.state, job.failure_reason), ("failed", "runner_unsupported"))
+
+    def test_runners_are_told_of_a_cancelled_job(self):
+        job, old = self.gitlab.add_job(["true"]), self.gitlab.add_job(["true"])
+        self.request_job(cancel_gracefully=True)
+        self.request_job()
+        job.cancel()
+        old.cancel()
+        answers = [(status, headers["Job-Status"]) for status, _, headers in (self.trace(job, b"a", "0-0"), self.trace(old, b"a", "0-0"))]
+        self.assertEqual(answers, [(202, "canceling"), (403, "canceled")])
+        self.assertEqual((self.update(job, "failed", failure_reason="job_canceled"), self.update(old, "failed", failure_reason="job_canceled")), (200, 403))
+        self.assertEqual((job.state, old.state), ("canceled", "canceled"))
+
+    def test_a_log_is_read_without_the_times_of_its_lines(self):
+        job = self.gitlab.add_job(["true"])
+        job.trace = b"2026-11-22T10:48:06.943208Z 00O section_start:1:x\r\n2026-11-22T10:48:06.943212Z 00O+title\n2026-11-22T10:48:06.985190Z 01E a line\nplain\n"
+        self.assertEqual(job.text, "section_start:1:x\rtitle\na line\nplain\n")
 
     def test_artifacts_are_taken_as_gitlab_takes_them(self):
         job = self.gitlab.add_job(["true"], state="running")

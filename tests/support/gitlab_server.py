@@ -38,6 +38,14 @@ FORMATS = {
 FORMAT_OF = {name: form for form, names in FORMATS.items() for name in names}
 
 RUNNING = ("running", "canceling")
+# What a job needs of a runner, by the feature's name; app/models/ci/build.rb, RUNNER_FEATURES.
+NEEDED_FEATURES = {
+    "upload_multiple_artifacts": lambda job: any(a.get("artifact_type") not in (None, "archive") for a in job.response["artifacts"]),
+    "artifacts_exclude": lambda job: any(a.get("exclude") for a in job.response["artifacts"]),
+    "return_exit_code": lambda job: bool(job.allow_failure_exit_codes),
+}
+RUNNER_FAILURES = ("script_failure", "runner_system_failure", "job_execution_timeout", "unknown_failure", "job_canceled", "runner_unsupported", "stuck_or_timeout_failure")
+TRACE_UPDATE_SECONDS = "1"
 MAX_BODY = 256 << 20
 MAX_ARTIFACT = 100 << 20  # GitLab's default
 MAX_ANNOTATIONS_BYTES = 80 << 10
@@ -77,6 +85,8 @@ class Job:
         self.allow_failure, self.allow_failure_exit_codes = allow_failure, tuple(allow_failure_exit_codes)
         self.finished = threading.Event()
         self.started = threading.Event()
+        self.features, self.runner = {}, {}  # what the runner said of itself when it took the job
+        self.late = 0  # so many results are answered with 202 first, as while GitLab still stores the log
         repository = gitlab.clone_url(self.token)
         own = {
             "CI": "true", "GITLAB_CI": "true", "CI_JOB_ID": str(number), "CI_JOB_NAME": name, "CI_JOB_STAGE": "build", "CI_JOB_TOKEN": self.token,
@@ -115,8 +125,21 @@ class Job:
     def log(self):
         return self.trace.decode(errors="replace")
 
+    @property
+    def text(self):
+        """The log without the time and stream that newer runners put before each line; a "+" line goes on where the one before it ended."""
+        out = ""
+        for line in self.log.split("\n"):
+            found = re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z [0-9a-f]{2}[OE]([+ ])", line)
+            line, joined = (line[found.end():], found.group(1) == "+") if found else (line, False)
+            out += line if joined or not out else "\n" + line
+        return out
+
     def cancel(self):
-        self.state = "canceling"
+        """A click on "Cancel": runners that can are asked to end the script and do the rest, with others the job is over at once."""
+        self.state = "canceling" if self.features.get("cancel_gracefully") else "canceled"
+        if self.state == "canceled":
+            self.finished.set()
 
     def result(self):
         """What the pipeline makes of the job: success, failed, canceled, or "failed but allowed"."""
@@ -381,10 +404,21 @@ def _handler(gitlab):
         # --- what runners call
 
         def runner(self, data):
-            sent = json.loads(data or b"{}")
-            token = self.headers.get("Runner-Token") or self.headers.get("RUNNER-TOKEN") or sent.get("token")
-            if token != gitlab.runner_token:
+            sent = self.json(data)
+            tokens = {t for t in (self.headers.get("Runner-Token"), sent.get("token")) if t}
+            if tokens != {gitlab.runner_token}:
                 raise Refused(403, "403 Forbidden")
+            return sent
+
+        def json(self, data):
+            if not (self.headers.get("Content-Type") or "").startswith("application/json"):
+                raise Refused(415, f"the Content-Type {self.headers.get('Content-Type')!r} is not application/json")
+            try:
+                sent = json.loads(data)
+            except ValueError as error:
+                raise Refused(400, f"no JSON: {error}") from None
+            if not isinstance(sent, dict):
+                raise Refused(400, "no JSON object")
             return sent
 
         def verify(self, data):
@@ -392,11 +426,19 @@ def _handler(gitlab):
             self.reply(200, {"id": 1, "token": gitlab.runner_token, "token_expires_at": None})
 
         def request_job(self, data):
-            self.runner(data)
+            info = self.runner(data).get("info")
+            if not isinstance(info, dict) or not isinstance(info.get("features"), dict) or not info.get("executor"):
+                raise Refused(400, "info is missing, or its features or executor")
             with gitlab.lock:
-                job = next((j for j in gitlab.jobs.values() if j.state == "pending"), None)
+                while job := next((j for j in gitlab.jobs.values() if j.state == "pending"), None):
+                    missing = sorted(name for name, needed in NEEDED_FEATURES.items() if needed(job) and not info["features"].get(name))
+                    if not missing:
+                        break
+                    job.state, job.failure_reason = "failed", "runner_unsupported"
+                    job.finished.set()
+                    gitlab.refusals.append(f"job {job.id} needs a runner with {missing}")
                 if job:
-                    job.state = "running"
+                    job.state, job.features, job.runner = "running", info["features"], info
                     job.started.set()
             if not job:
                 self.reply(204, headers=[("X-GitLab-Last-Update", "1")])
@@ -418,9 +460,11 @@ def _handler(gitlab):
             found = re.fullmatch(r"(\d+)-(\d+)", self.headers.get("Content-Range", ""))
             if not found:
                 raise Refused(400, "Missing header Content-Range")
+            if not (self.headers.get("Content-Type") or "").startswith("text/plain"):
+                raise Refused(415, f"a log is text/plain, not {self.headers.get('Content-Type')!r}")
             first, last = int(found.group(1)), int(found.group(2))
             with gitlab.lock:
-                state = [("Job-Status", job.state), ("X-GitLab-Trace-Update-Interval", "1")]
+                state = [("Job-Status", job.state), ("X-GitLab-Trace-Update-Interval", TRACE_UPDATE_SECONDS)]
                 if first != len(job.trace) or last - first + 1 != len(data):
                     self.reply(416, None, [*state, ("Range", f"0-{len(job.trace)}")])
                     return
@@ -428,21 +472,31 @@ def _handler(gitlab):
                 self.reply(202, None, [*state, ("Range", f"0-{len(job.trace)}")])
 
         def put_job(self, number, data):
-            sent = json.loads(data)
-            token = self.headers.get("JOB-TOKEN") or sent.get("token")
-            job = self.job(number, token)
+            sent = self.json(data)
+            tokens = {t for t in (self.headers.get("JOB-TOKEN"), sent.get("token")) if t}
+            job = self.job(number, tokens.pop() if len(tokens) == 1 else None)
             with gitlab.lock:
+                state = [("Job-Status", job.state), ("X-GitLab-Trace-Update-Interval", TRACE_UPDATE_SECONDS)]
                 if sent.get("state") in ("success", "failed"):
                     output = sent.get("output") or {}
-                    if output.get("checksum") and output["checksum"] != f"crc32:{zlib.crc32(job.trace):08x}":
-                        self.reply(412, {"message": "412 Precondition failed"}, [("Job-Status", job.state)])
+                    size, checksum = output.get("bytesize"), output.get("checksum")
+                    if size not in (None, len(job.trace)) or checksum not in (None, "", f"crc32:{zlib.crc32(job.trace):08x}"):
+                        self.reply(412, {"message": "412 Precondition failed"}, state)
                         return
-                    job.failure_reason, job.exit_code = sent.get("failure_reason"), sent.get("exit_code", 0)
+                    if sent["state"] == "failed" and sent.get("failure_reason") not in RUNNER_FAILURES:
+                        raise Refused(400, f"failure_reason {sent.get('failure_reason')!r} does not have a valid value")
+                    if sent["state"] == "success" and (sent.get("failure_reason") or sent.get("exit_code")):
+                        raise Refused(400, "a job that succeeded has no failure reason or exit code")
+                    if job.late > 0:
+                        job.late -= 1
+                        self.reply(202, {"message": "202 Accepted"}, state)
+                        return
+                    job.failure_reason, job.exit_code = sent.get("failure_reason") or None, sent.get("exit_code", 0)
                     job.state = "canceled" if job.state == "canceling" else sent["state"]
                     job.finished.set()
-                elif sent.get("state") not in ("running", None):
-                    raise Refused(400, f"state {sent.get('state')!r}")
-                self.reply(200, "200", [("Job-Status", job.state), ("X-GitLab-Trace-Update-Interval", "1")])
+                elif sent.get("state") != "running":
+                    raise Refused(400, f"state {sent.get('state')!r} does not have a valid value")
+                self.reply(200, "200", [("Job-Status", job.state), *state[1:]])
 
         def post_artifact(self, number, data):
             job = self.job(number, self.headers.get("JOB-TOKEN"))

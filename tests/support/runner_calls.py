@@ -1,7 +1,8 @@
 """GitLab Runner's side of a custom executor, for tests on machines without it: takes a job from a (stand-in) GitLab server and makes the calls that the
-runner makes, with its environment, script form, stage order, uploads of declared artifacts, log and result.
+runner makes, with its environment, script form, stage order, uploads of declared artifacts, log, reaction to "Cancel" and result. Compared with the real
+one, version 19.4: runner_test.py has either run the same jobs.
 
-gitlab-org/gitlab-runner: docs/executors/custom.md, common/build.go, shells/bash.go, commands/helpers/artifacts_uploader.go.
+gitlab-org/gitlab-runner: docs/executors/custom.md, common/build.go, shells/bash.go, shells/abstract.go, network/trace.go, commands/helpers/artifacts_uploader.go.
 """
 
 import glob
@@ -11,13 +12,23 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
+import threading
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 import zlib
 
 BUILD_FAILURE, SYSTEM_FAILURE = 61, 62  # unlike the runner's defaults, so that a hard-coded 1 or 2 shows
+
+
+FEATURES = ("variables", "artifacts", "cache", "fallback_cache_keys", "shared", "upload_multiple_artifacts", "upload_raw_artifacts", "refspecs", "masking", "raw_variables",
+            "artifacts_exclude", "multi_build_steps", "trace_reset", "trace_checksum", "trace_size", "cancelable", "return_exit_code", "service_variables", "cancel_gracefully")
+INFO = {"name": "gitlab-runner", "version": "19.4.0", "revision": "HEAD", "platform": "linux", "architecture": "amd64", "executor": "custom", "shell": "bash",
+        "features": dict.fromkeys(FEATURES, True)}
 
 
 def ansi_quote(text):
@@ -29,7 +40,9 @@ class RunnerJob:
 
     def __init__(self, gitlab, scangate, environment, folder):
         self.gitlab, self.scangate, self.host_environment = gitlab, str(scangate), environment
-        status, text = self.api("POST", "/jobs/request", json.dumps({"token": gitlab.runner_token, "info": {"executor": "custom"}}).encode())
+        self.canceled = None  # or what the server said: "canceling" (the script ends, the rest is done), "canceled" (only cleanup)
+        status, text = self.api("POST", "/jobs/request", json.dumps({"token": gitlab.runner_token, "info": INFO}).encode(), Runner_Token=gitlab.runner_token,
+                                Content_Type="application/json")
         if status != 201:
             raise AssertionError(f"the server has no job: {status} {text}")
         self.response = json.loads(text)
@@ -49,16 +62,28 @@ class RunnerJob:
         request = urllib.request.Request(f"{self.gitlab.url}/api/v4{path}", data=data, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
+                self.note_state(reply.headers)
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
+            self.note_state(error.headers)
             return error.code, error.read()
 
+    def note_state(self, headers):
+        # Once aborted, always aborted; network/trace.go.
+        if headers.get("Job-Status") in ("canceling", "canceled") and self.canceled != "canceled":
+            self.canceled = headers["Job-Status"]
+
     def send_log(self):
-        data = self.log[self.sent:]
-        if data:
-            status, text = self.api("PATCH", f"/jobs/{self.job.id}/trace", data, JOB_TOKEN=self.response["token"], Content_Range=f"{self.sent}-{len(self.log) - 1}")
+        log = self.log
+        if len(log) > self.sent:
+            status, text = self.api("PATCH", f"/jobs/{self.job.id}/trace", log[self.sent:], JOB_TOKEN=self.response["token"], Content_Range=f"{self.sent}-{len(log) - 1}",
+                                    Content_Type="text/plain")
             if status == 202:
-                self.sent = len(self.log)
+                self.sent = len(log)
+
+    def send_result(self, state, **more):
+        result = {"info": INFO, "token": self.response["token"], "state": state, **more}
+        return self.api("PUT", f"/jobs/{self.job.id}", json.dumps(result).encode(), JOB_TOKEN=self.response["token"], Content_Type="application/json")
 
     def upload(self, artifact):
         root = self.project
@@ -77,17 +102,19 @@ class RunnerJob:
         elif form == "gzip":
             for name in files:
                 out.write(gzip.compress((root / name).read_bytes()))
-            name = f"{kind}.gz"
+            name = (artifact.get("name") or "artifacts") + ".gz"
         else:
             out.write((root / files[0]).read_bytes())
             name = pathlib.Path(files[0]).name
-        query = f"artifact_format={form}&artifact_type={kind}"
+        query = urllib.parse.urlencode({"artifact_format": form, "artifact_type": kind} | ({"expire_in": artifact["expire_in"]} if artifact.get("expire_in") else {}))
         body = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode() + out.getvalue() + b"\r\n--x--\r\n"
         status, text = self.api("POST", f"/jobs/{self.job.id}/artifacts?{query}", body, JOB_TOKEN=self.response["token"], Content_Type="multipart/form-data; boundary=x")
         self.log += f"Uploading artifacts as {kind!r} to coordinator... {status} {text.decode()}\n".encode()
         self.uploads_failed = getattr(self, "uploads_failed", False) or status != 201
 
     # --- the executor
+
+    in_script = False
 
     def environment(self):
         env = dict(self.host_environment)
@@ -107,11 +134,33 @@ class RunnerJob:
                                 stdout=output or subprocess.PIPE, stderr=subprocess.STDOUT if words[0] != "config" else subprocess.PIPE, start_new_session=True)
 
     def call(self, *words):
+        """Makes one call; the log is sent while it runs. A call that the job's end concerns (see `run`) gets SIGTERM when the server says "canceled"."""
         process = self.start(*words)
-        out, err = process.communicate(timeout=240)
-        self.log += (err or b"") if words[0] == "config" else out
+        if words[0] == "config":
+            out, err = process.communicate(timeout=240)
+            self.log += err
+            self.send_log()
+            return process.returncode, out
+        chunks, sent_signal, deadline = [], False, time.monotonic() + 240
+        reader = threading.Thread(target=lambda: [chunks.append(data) for data in iter(lambda: process.stdout.read1(65536), b"")], daemon=True)
+        reader.start()
+        while reader.is_alive() or process.poll() is None:
+            reader.join(0.05)
+            taken = len(chunks)
+            self.log += b"".join(chunks[:taken])
+            del chunks[:taken]
+            self.send_log()
+            over = self.canceled == "canceled" or (self.canceled == "canceling" and self.in_script)
+            if over and not sent_signal and words[0] != "cleanup":
+                os.killpg(process.pid, signal.SIGTERM)
+                sent_signal = True
+            if time.monotonic() > deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        self.log += b"".join(chunks)
         self.send_log()
-        return process.returncode, out
+        return process.returncode, b""
 
     def config(self):
         code, out = self.call("config")
@@ -138,8 +187,8 @@ class RunnerJob:
         for line in lines:
             body += f"echo {ansi_quote(chr(27) + '[32;1m$ ' + line + chr(27) + '[0;m')}\n{line}\n"
         path = self.temporary / f"script-{stage}"
-        path.write_text("#!/usr/bin/env bash\n\ntrap exit 1 TERM\n\nif set -o | grep pipefail > /dev/null; then set -o pipefail; fi; set -o errexit\nset +o noclobber\n"
-                        ": | eval " + ansi_quote(body) + "\nexit 0\n")
+        path.write_text("#!/usr/bin/env bash\n\ntrap 'exit 1' TERM\n\ncase \"$(set -o)\" in *\"pipefail\"*) set -o pipefail;; esac; set -o errexit\nset +o noclobber\n"
+                        "(trap 'exit 1' TERM; eval " + ansi_quote(body) + ") < /dev/null\nexit 0\n")
         path.chmod(0o700)
         return path
 
@@ -149,10 +198,19 @@ class RunnerJob:
         return code
 
     def get_sources(self):
+        """The plain URL as origin, and a file beside the repository, which it includes, that gives the login."""
         git = self.response["git_info"]
+        login, _, place = git["repo_url"].partition("@")
+        scheme = login.partition("://")[0] + "://"
+        plain, temporary = scheme + place, f"{self.project}.tmp"
+        template, external = f"{temporary}/git-template", f"{temporary}/.gitlab-runner.ext.conf"
+        server, own_server = plain.removesuffix(f"/{self.response['job_info']['project_full_path']}.git"), f"{login}@{place.partition('/')[0]}"
         return self.stage("get_sources", [
-            f"mkdir -p {self.project}.tmp/git-template", f"git init -q --template {self.project}.tmp/git-template {self.project}", f"cd {self.project}",
-            f"git remote add origin {git['repo_url']}", f"git fetch -q --depth {git['depth']} origin {' '.join(git['refspecs'])}", f"git checkout -q -f {git['sha']}"])
+            f"mkdir -p {template}", f"git config -f {template}/config init.defaultBranch none", f"rm -f {external}",
+            f"git config --file {external} --replace-all url.{git['repo_url']}.insteadOf {plain}", f"git config --file {external} --replace-all url.{own_server}.insteadOf {server}",
+            f"git config --file {template}/config --replace-all include.path {external}",
+            f"git init -q {self.project} --template {template}", f"cd {self.project}", f"git remote add origin {plain}",
+            f"git fetch origin --no-recurse-submodules {' '.join(git['refspecs'])} --depth {git['depth']} --prune --quiet", f"git checkout -f -q {git['sha']}", "git clean -ffdx"])
 
     def steps(self, name):
         return next((s["script"] for s in self.response["steps"] if s["name"] == name), [])
@@ -160,27 +218,39 @@ class RunnerJob:
     def finish(self, failed, system=False):
         self.call("cleanup")
         self.send_log()
-        result = {"token": self.response["token"], "state": "failed" if failed else "success", "output": {"checksum": f"crc32:{zlib.crc32(self.log):08x}", "bytesize": len(self.log)}}
-        if failed:
+        result = {}
+        if self.canceled:
+            failed, result = True, {"failure_reason": "job_canceled", "exit_code": 0}
+        elif failed:
             code = int(self.exit_file.read_text().splitlines()[0]) if self.exit_file.exists() and not system else 1
-            result |= {"failure_reason": "runner_system_failure" if system else "script_failure", "exit_code": 0 if system else code}
-        status, text = self.api("PUT", f"/jobs/{self.job.id}", json.dumps(result).encode(), JOB_TOKEN=self.response["token"])
-        if status != 200:
+            result = {"failure_reason": "runner_system_failure" if system else "script_failure", "exit_code": 0 if system else code}
+        status = 202
+        while status == 202:
+            status, text = self.send_result("failed" if failed else "success", output={"checksum": f"crc32:{zlib.crc32(self.log):08x}", "bytesize": len(self.log)}, **result)
+        if status != 200 and not (status == 403 and self.canceled == "canceled"):
             raise AssertionError(f"the server did not take the result: {status} {text.decode()}")
         return self.job
 
     def run(self, stage="build_script"):
+        self.send_result("running")
         self.config()
         for _ in range(3):
             code, _ = self.call("prepare")
             if code == 0:
                 break
+            if code == BUILD_FAILURE:  # the job's own fault: another try would end the same
+                return self.finish(True)
         else:
             return self.finish(True, system=True)
         if self.stage("prepare_script", ["echo Running on $(hostname)..."]) or self.get_sources():
             return self.finish(True)
+        self.in_script = True
         code = self.stage(stage, [f"cd {self.project}", *self.steps("script")])
+        self.in_script = False
+        if self.canceled == "canceled":
+            return self.finish(True)
         exit_code = self.exit_file.read_bytes() if self.exit_file.exists() else None
+        self.variables.append({"key": "CI_JOB_STATUS", "value": "canceled" if self.canceled else "failed" if code else "success"})
         if self.steps("after_script"):
             self.stage("after_script", [f"cd {self.project}", *self.steps("after_script")])
         # The exit code of an after_script does not count.
