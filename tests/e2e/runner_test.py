@@ -129,6 +129,10 @@ class Runner(Case):
                 self.fail(f"it did not come to pass; the job is {job.state}:\n{job.text}")
             time.sleep(0.02)
 
+    def need_the_real_one(self, what):
+        if not REAL:
+            self.skipTest(f"{what} is gitlab-runner's own work, and the real one is not on PATH")
+
     def uploads(self, job):
         return len(self.gitlab.seen("POST", f"/jobs/{job.id}/artifacts"))
 
@@ -191,12 +195,28 @@ class Runner(Case):
         first = self.gitlab.add_job(["mkdir out", "echo from the first job > out/note"], artifacts=[{"artifact_type": "archive", "artifact_format": "zip", "paths": ["out/"]}])
         self.finish(start_runner(self))
         self.assertEqual((first.state, sorted(first.artifacts)), ("success", ["archive"]), first.text)
-        if not REAL:
-            self.skipTest("downloading artifacts is gitlab-runner's own work, and the real one is not on PATH")
+        self.need_the_real_one("downloading artifacts")
         second = self.gitlab.add_job(["cat out/note"], dependencies=[first])
         self.finish(start_runner(self))
         self.assertEqual(second.state, "success", second.text)
         self.assertIn("from the first job\n", second.text)
+
+    def test_every_way_to_clone_goes_through_the_forwarder(self):
+        self.need_the_real_one("cloning")
+        self.server(GOOD)
+        for flags in ((), ("FF_GIT_URLS_WITHOUT_TOKENS",), ("FF_USE_GIT_NATIVE_CLONE",), ("FF_USE_GIT_PROACTIVE_AUTH",), ("FF_GIT_URLS_WITHOUT_TOKENS", "FF_USE_GIT_NATIVE_CLONE")):
+            job = self.gitlab.add_job(["git fetch -q origin main", "cat app.txt"], image=None, services=(), variables=dict.fromkeys(flags, "true"))
+            self.finish(start_runner(self))
+            self.assertEqual(job.state, "success", f"{flags}: {job.text}")
+            self.assertIn("\napplication\n", job.text)
+        self.assertEqual(self.gitlab.refusals, [])
+
+    def test_a_job_that_takes_too_long_is_ended(self):
+        self.need_the_real_one("the job's timeout")
+        self.server(ENDLESS)
+        job = self.gitlab.add_job(PUSH, timeout=6)
+        self.finish(start_runner(self))
+        self.assertEqual((job.state, job.failure_reason, self.registry.images()), ("failed", "job_execution_timeout", []), job.text)
 
     def test_cancel_during_a_step_ends_the_script_and_lets_after_script_run(self):
         self.server(ENDLESS)
