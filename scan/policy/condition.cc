@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/text.h"
+#include "scan/model/fix_name.h"
 
 namespace scangate {
 namespace {
@@ -56,20 +57,6 @@ bool id_matches(const std::vector<std::string>& globs, const Finding& finding) {
 bool package_listed(const std::vector<PackagePattern>& patterns, const Package& package) {
   return std::any_of(patterns.begin(), patterns.end(),
                      [&](const PackagePattern& pattern) { return package_matches(pattern, package); });
-}
-
-std::string_view fix_name(FixState fix) {
-  switch (fix) {
-    case FixState::fixed:
-      return "available";
-    case FixState::not_fixed:
-      return "none";
-    case FixState::will_not_fix:
-      return "will-not-fix";
-    case FixState::unknown:
-      break;
-  }
-  return "unknown";
 }
 
 template <class List, class Name>

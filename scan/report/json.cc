@@ -2,6 +2,7 @@
 // its meaning or goes.
 #include "base/json/json.h"
 
+#include "scan/model/fix_name.h"
 #include "scan/report/formats.h"
 #include "scan/report/report_text.h"
 
@@ -19,20 +20,6 @@ Json time_or_null(const std::optional<TimePoint>& time) {
 Json place_json(const std::optional<SourcePlace>& place) {
   if (!place) return {};
   return {{"file", place->file}, {"line", place->line}};
-}
-
-std::string_view fix_name(FixState fix) {
-  switch (fix) {
-    case FixState::fixed:
-      return "available";
-    case FixState::not_fixed:
-      return "none";
-    case FixState::will_not_fix:
-      return "will-not-fix";
-    case FixState::unknown:
-      break;
-  }
-  return "unknown";
 }
 
 Json package_json(const Package& package, const OsRelease& os) {
