@@ -7,6 +7,7 @@
 #include "base/archive/tar.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "pipeline/image/tar_entry.h"
 
 namespace scangate::build {
 namespace {
@@ -72,26 +73,6 @@ Result<std::size_t> fill(ByteSource& source, std::span<std::byte> buffer) {
     filled += count;
   }
   return filled;
-}
-
-EntryType entry_type(TarType type) {
-  switch (type) {
-    case TarType::file:
-      return EntryType::file;
-    case TarType::directory:
-      return EntryType::directory;
-    case TarType::symlink:
-      return EntryType::symlink;
-    case TarType::hardlink:
-      return EntryType::hardlink;
-    case TarType::character_device:
-      return EntryType::character_device;
-    case TarType::block_device:
-      return EntryType::block_device;
-    case TarType::fifo:
-      return EntryType::fifo;
-  }
-  return EntryType::file;
 }
 
 // What is already in the layer under way, above the image.
