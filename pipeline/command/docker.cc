@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "pipeline/command/flag_makers.h"
 #include "pipeline/command/flags.h"
 
 namespace scangate::command {
@@ -11,6 +12,14 @@ namespace {
 
 using Args = std::span<const std::string>;
 using Kind = Flag::Kind;
+using flag::noted;
+using flag::pairs;
+using flag::refused;
+using flag::silent;
+using flag::text;
+using flag::texts;
+using flag::toggle;
+using flag::wrong_count;
 
 constexpr std::string_view kServed =
     "build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, version, "
@@ -21,64 +30,12 @@ constexpr std::array<std::string_view, 17> kContainerCommands = {
     "exec", "ps",     "stop",    "start",   "logs",   "rm",   "kill", "create", "cp",
     "wait", "attach", "restart", "network", "volume", "port", "top",  "stats"};
 
-Flag toggle(std::string_view name, char letter, bool& into) {
-  return {name, letter, Kind::toggle, [&into](const std::string& value) -> Result<void> {
-            into = value == "true";
-            return {};
-          }};
-}
-
-Flag text(std::string_view name, char letter, std::string& into) {
-  return {name, letter, Kind::value, [&into](const std::string& value) -> Result<void> {
-            into = value;
-            return {};
-          }};
-}
-
-Flag texts(std::string_view name, char letter, std::vector<std::string>& into) {
-  return {name, letter, Kind::value, [&into](const std::string& value) -> Result<void> {
-            into.push_back(value);
-            return {};
-          }};
-}
-
 Flag comma_texts(std::string_view name, std::vector<std::string>& into) {
   return {name, '\0', Kind::value, [&into](const std::string& value) -> Result<void> {
             for (std::string& item : split(value, ','))
               if (!item.empty()) into.push_back(std::move(item));
             return {};
           }};
-}
-
-Flag pairs(std::string_view name, char separator, std::vector<std::pair<std::string, std::string>>& into) {
-  return {name, '\0', Kind::value, [&into, separator](const std::string& value) -> Result<void> {
-            const std::size_t at = value.find(separator);
-            if (value.empty() || at == 0) return fail(Fault::user, "the name is empty");
-            into.emplace_back(value.substr(0, at), at == std::string::npos ? "" : value.substr(at + 1));
-            return {};
-          }};
-}
-
-// Accepted, does nothing, and says so.
-Flag noted(std::string_view name, char letter, Kind kind, std::vector<std::string>& notes, std::string_view why) {
-  return {name, letter, kind, [&notes, name, why](const std::string&) -> Result<void> {
-            notes.push_back(fmt::format("--{}: {}", name, why));
-            return {};
-          }};
-}
-
-// Accepted in silence: it changes nothing a user could see.
-Flag silent(std::string_view name, char letter, Kind kind) {
-  return {name, letter, kind, [](const std::string&) -> Result<void> { return {}; }};
-}
-
-Flag refused(std::string_view name, std::string_view why, char letter = '\0') {
-  return {name, letter, Kind::refused, {}, why};
-}
-
-Error wrong_count(std::string_view command, std::string_view expected) {
-  return Error(Fault::user, fmt::format("{}: requires {}", command, expected))
-      .remedy(fmt::format("see '{} --help'", command));
 }
 
 DockerRequest help_for(std::string_view command) {
@@ -291,7 +248,7 @@ class DockerParser {
         text("target", '\0', request.target),
         build_arg,
         add_host,
-        pairs("label", '=', request.labels),
+        pairs("label", '\0', request.labels),
         comma_texts("platform", request.platforms),
         texts("cache-from", '\0', request.cache_from),
         text("network", '\0', request.network),
@@ -431,7 +388,7 @@ class DockerParser {
                                        toggle("no-trunc", '\0', request.no_trunc),
                                        toggle("digests", '\0', request.digests),
                                        text("format", '\0', request.format),
-                                       pairs("filter", '=', request.filters),
+                                       pairs("filter", '\0', request.filters),
                                        refused("tree", "not supported yet")};
     std::vector<Flag> all(flags.begin(), flags.end());
     all[5].letter = 'f';
