@@ -23,20 +23,38 @@ std::int64_t seconds_of(TimePoint at) {
   return at.time_since_epoch().count();
 }
 
+// All that is recorded can be made again.
+Error explain(SqliteFault fault, std::string_view text) {
+  Error error(Fault::host, fmt::format("the store's index failed: {}", text));
+  switch (fault) {
+    case SqliteFault::corrupt:
+      return std::move(error).remedy("move it away: names and caches start anew, blobs are kept");
+    case SqliteFault::full:
+      return std::move(error).remedy("free space on the disk of the store");
+    case SqliteFault::denied:
+      return std::move(error).remedy("make the store's folder writable for this user or choose another with --store");
+    case SqliteFault::busy:
+      return std::move(error).worth_retrying();
+    case SqliteFault::other:
+      break;
+  }
+  return error;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<StoreIndex>> StoreIndex::open(const std::filesystem::path& path) {
-  SCANGATE_TRY(IndexDatabase database, IndexDatabase::open(path));
+  SCANGATE_TRY(SqliteConnection database, SqliteConnection::open_shared(path, explain));
   std::unique_ptr<StoreIndex> index(new StoreIndex(std::move(database)));
-  SCANGATE_TRY(IndexStatement version, index->database_.prepare("PRAGMA user_version"));
+  SCANGATE_TRY(SqliteStatement version, index->database_.prepare("PRAGMA user_version"));
   SCANGATE_TRY(const bool row, version.step());
-  const std::int64_t found = row ? version.number(0) : 0;
+  const std::int64_t found = row ? version.integer(0) : 0;
   if (found > kVersion)
     return fail(
         Error(Fault::host, fmt::format("the store's index has version {}, this program knows {}", found, kVersion))
             .at(path.string())
             .remedy("update scangate or choose another folder with --store"));
-  if (found < kVersion) SCANGATE_CHECK(index->database_.run(kTables));
+  if (found < kVersion) SCANGATE_CHECK(index->database_.execute(std::string(kTables)));
   return index;
 }
 
@@ -45,8 +63,8 @@ Result<void> StoreIndex::put_name(const std::string& name, const Digest& manifes
   SCANGATE_TRY(auto statement,
                database_.prepare("INSERT INTO names VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET "
                                  "manifest = excluded.manifest, stored = excluded.stored"));
-  statement.bind(1, name);
-  statement.bind(2, manifest_digest.str());
+  statement.bind_copy(1, name);
+  statement.bind_copy(2, manifest_digest.str());
   statement.bind(3, seconds_of(at));
   SCANGATE_CHECK(statement.step());
   return {};
@@ -55,7 +73,7 @@ Result<void> StoreIndex::put_name(const std::string& name, const Digest& manifes
 Result<std::optional<Digest>> StoreIndex::find_name(const std::string& name) {
   const std::lock_guard lock(mutex_);
   SCANGATE_TRY(auto statement, database_.prepare("SELECT manifest FROM names WHERE name = ?1"));
-  statement.bind(1, name);
+  statement.bind_copy(1, name);
   SCANGATE_TRY(const bool row, statement.step());
   if (!row) return std::nullopt;
   SCANGATE_TRY(const Digest digest, Digest::parse(statement.text(0)));
@@ -70,14 +88,14 @@ Result<std::vector<StoreIndex::Name>> StoreIndex::names() {
     SCANGATE_TRY(const bool row, statement.step());
     if (!row) return out;
     SCANGATE_TRY(const Digest digest, Digest::parse(statement.text(1)));
-    out.push_back({statement.text(0), digest, TimePoint(std::chrono::seconds(statement.number(2)))});
+    out.push_back({std::string(statement.text(0)), digest, TimePoint(std::chrono::seconds(statement.integer(2)))});
   }
 }
 
 Result<void> StoreIndex::drop_name(const std::string& name) {
   const std::lock_guard lock(mutex_);
   SCANGATE_TRY(auto statement, database_.prepare("DELETE FROM names WHERE name = ?1"));
-  statement.bind(1, name);
+  statement.bind_copy(1, name);
   SCANGATE_CHECK(statement.step());
   return {};
 }
@@ -87,9 +105,9 @@ Result<void> StoreIndex::put_layer(const DiffId& diff_id, const Descriptor& blob
   SCANGATE_TRY(auto statement,
                database_.prepare("INSERT INTO layers (diff_id, digest, media_type, size) VALUES (?1, ?2, ?3, ?4) "
                                  "ON CONFLICT DO NOTHING"));
-  statement.bind(1, diff_id.digest.str());
-  statement.bind(2, blob.digest.str());
-  statement.bind(3, blob.media_type);
+  statement.bind_copy(1, diff_id.digest.str());
+  statement.bind_copy(2, blob.digest.str());
+  statement.bind_copy(3, blob.media_type);
   statement.bind(4, static_cast<std::int64_t>(blob.size_bytes));
   SCANGATE_CHECK(statement.step());
   return {};
@@ -100,14 +118,14 @@ Result<std::vector<Descriptor>> StoreIndex::layers(const DiffId& diff_id) {
   std::vector<Descriptor> out;
   SCANGATE_TRY(auto statement,
                database_.prepare("SELECT digest, media_type, size FROM layers WHERE diff_id = ?1 ORDER BY id"));
-  statement.bind(1, diff_id.digest.str());
+  statement.bind_copy(1, diff_id.digest.str());
   for (;;) {
     SCANGATE_TRY(const bool row, statement.step());
     if (!row) return out;
     Descriptor blob;
     SCANGATE_TRY(blob.digest, Digest::parse(statement.text(0)));
     blob.media_type = statement.text(1);
-    blob.size_bytes = static_cast<std::uint64_t>(statement.number(2));
+    blob.size_bytes = static_cast<std::uint64_t>(statement.integer(2));
     out.push_back(std::move(blob));
   }
 }
@@ -115,7 +133,7 @@ Result<std::vector<Descriptor>> StoreIndex::layers(const DiffId& diff_id) {
 Result<void> StoreIndex::drop_blob(const Digest& digest) {
   const std::lock_guard lock(mutex_);
   SCANGATE_TRY(auto statement, database_.prepare("DELETE FROM layers WHERE digest = ?1"));
-  statement.bind(1, digest.str());
+  statement.bind_copy(1, digest.str());
   SCANGATE_CHECK(statement.step());
   return {};
 }
@@ -123,15 +141,15 @@ Result<void> StoreIndex::drop_blob(const Digest& digest) {
 Result<std::optional<std::string>> StoreIndex::cache_get(std::string_view table, std::string_view key, TimePoint now) {
   const std::lock_guard lock(mutex_);
   SCANGATE_TRY(auto statement, database_.prepare("SELECT value, used FROM cache WHERE kind = ?1 AND key = ?2"));
-  statement.bind(1, table);
-  statement.bind(2, key);
+  statement.bind_copy(1, table);
+  statement.bind_copy(2, key);
   SCANGATE_TRY(const bool row, statement.step());
   if (!row) return std::nullopt;
-  std::string value = statement.text(0);
-  if (statement.number(1) + kUsedResolution < seconds_of(now)) {
+  std::string value(statement.text(0));
+  if (statement.integer(1) + kUsedResolution < seconds_of(now)) {
     SCANGATE_TRY(auto touch, database_.prepare("UPDATE cache SET used = ?3 WHERE kind = ?1 AND key = ?2"));
-    touch.bind(1, table);
-    touch.bind(2, key);
+    touch.bind_copy(1, table);
+    touch.bind_copy(2, key);
     touch.bind(3, seconds_of(now));
     SCANGATE_CHECK(touch.step());
   }
@@ -144,9 +162,9 @@ Result<void> StoreIndex::cache_put(std::string_view table, std::string_view key,
   SCANGATE_TRY(auto statement,
                database_.prepare("INSERT INTO cache VALUES (?1, ?2, ?3, ?4) ON CONFLICT (kind, key) DO UPDATE SET "
                                  "value = excluded.value, used = excluded.used"));
-  statement.bind(1, table);
-  statement.bind(2, key);
-  statement.bind(3, value);
+  statement.bind_copy(1, table);
+  statement.bind_copy(2, key);
+  statement.bind_copy(3, value);
   statement.bind(4, seconds_of(now));
   SCANGATE_CHECK(statement.step());
   return {};
@@ -155,7 +173,7 @@ Result<void> StoreIndex::cache_put(std::string_view table, std::string_view key,
 Result<std::size_t> StoreIndex::cache_clear(std::string_view table) {
   const std::lock_guard lock(mutex_);
   SCANGATE_TRY(auto statement, database_.prepare("DELETE FROM cache WHERE kind = ?1"));
-  statement.bind(1, table);
+  statement.bind_copy(1, table);
   SCANGATE_CHECK(statement.step());
   return static_cast<std::size_t>(database_.changed_rows());
 }

@@ -9,12 +9,12 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/sqlite/sqlite.h"
 #include "pipeline/image/model.h"
-#include "pipeline/image/sqlite.h"
 
 namespace scangate {
 
-// Thread-safe; errors as in sqlite.h.
+// Thread-safe. Errors: Fault::host with the path and the remedy.
 class StoreIndex {
  public:
   struct Name {
@@ -40,10 +40,10 @@ class StoreIndex {
   Result<void> cache_drop_unused(TimePoint before);
 
  private:
-  explicit StoreIndex(IndexDatabase database) : database_(std::move(database)) {}
+  explicit StoreIndex(SqliteConnection database) : database_(std::move(database)) {}
   Result<void> create_tables();
   std::mutex mutex_;
-  IndexDatabase database_;
+  SqliteConnection database_;
 };
 
 }  // namespace scangate

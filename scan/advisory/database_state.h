@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/sqlite/sqlite.h"
 #include "scan/advisory/advisory.h"
-#include "scan/advisory/sqlite.h"
 
 namespace scangate {
 

@@ -10,9 +10,9 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/sqlite/sqlite.h"
 #include "scan/advisory/osv_document.h"
 #include "scan/advisory/severity_facts.h"
-#include "scan/advisory/sqlite.h"
 #include "scan/model/verdict.h"
 
 namespace scangate {
