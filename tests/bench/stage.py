@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the executor adds to a stage: each call of a job whose scripts do nothing, beside the same script run by bash alone.
+"""What the executor adds to a stage: each call of jobs whose scripts do nothing, beside the same script run by bash alone.
 
     SCANGATE=build/release/bin/scangate tests/bench/stage.py [--runs 15]
 
@@ -27,15 +27,6 @@ class Bench(Case):
         pass
 
 
-def measure(runs, call):
-    times = []
-    for _ in range(runs + 1):
-        started = time.monotonic()
-        call()
-        times.append((time.monotonic() - started) * 1000)
-    return times[1:]  # the first fills caches
-
-
 def row(what, times):
     return f"| {what} | {statistics.median(times):.0f} | {min(times):.0f} | {max(times):.0f} |"
 
@@ -48,17 +39,26 @@ def main():
     Bench.setUpClass()
     bench.setUp()
     try:
-        tools = Job(bench, ["true"])
-        tools.config()
-        script = tools.script_file("bare", ["true"])
-        rows = [row("the script in bash alone", measure(runs, lambda: subprocess.run(["bash", script], check=True, stdout=subprocess.DEVNULL)))]
-        rows.append(row("config", measure(runs, tools.config)))
-        rows.append(row("prepare, tool image", measure(runs, tools.prepare)))
-        rows.append(row("helper stage", measure(runs, lambda: tools.stage("prepare_script", ["true"]))))
-        rows.append(row("build_script, tool image", measure(runs, lambda: tools.stage("build_script", ["true"]))))
-        tools.cleanup()
-        print(f"{os.cpu_count()} cores, median, lowest and highest of {runs} runs, milliseconds\n\n| call | median | lowest | highest |\n|---|---|---|---|")
-        print("\n".join(rows))
+        script = None
+        calls = {}
+        for run in range(runs + 1):  # the first fills caches
+            tools = Job(bench, ["true"])
+            job = {
+                "the script in bash alone": lambda: subprocess.run(["bash", script], check=True, stdout=subprocess.DEVNULL),
+                "config": tools.config,
+                "prepare, tool image": tools.prepare,
+                "helper stage": lambda: tools.stage("prepare_script", ["true"]),
+                "build_script, tool image": lambda: tools.stage("build_script", ["true"]),
+                "cleanup": tools.cleanup,
+            }
+            script = tools.script_file("bare", ["true"])
+            for what, call in job.items():
+                started = time.monotonic()
+                call()
+                if run > 0:
+                    calls.setdefault(what, []).append((time.monotonic() - started) * 1000)
+        print(f"{os.cpu_count()} cores, median, lowest and highest of {runs} jobs, milliseconds\n\n| call | median | lowest | highest |\n|---|---|---|---|")
+        print("\n".join(row(what, times) for what, times in calls.items()))
     finally:
         bench.doCleanups()
 
