@@ -13,6 +13,7 @@
 #include "executor/runner/job_images.h"
 #include "executor/runner/job_lease.h"
 #include "executor/runner/job_secrets.h"
+#include "executor/runner/project.h"
 #include "executor/runner/report_delivery.h"
 #include "executor/session/grace.h"
 #include "pipeline/sandbox/cgroups.h"
@@ -50,6 +51,11 @@ Result<fs::path> state_folder(const RunnerCall& call) {
   return *call.state_folder;
 }
 
+// Those that read or write what `cache:` keeps between jobs.
+bool is_cache_stage(std::string_view stage) {
+  return stage == "restore_cache" || stage.starts_with("archive_cache");
+}
+
 // Stages that run the runner's own scripts: sources, caches, artifacts. Everything else is the job's.
 bool is_helper_stage(std::string_view stage) {
   static constexpr std::array<std::string_view, 11> kHelper = {"prepare_script",
@@ -66,13 +72,8 @@ bool is_helper_stage(std::string_view stage) {
   return std::find(kHelper.begin(), kHelper.end(), stage) != kHelper.end();
 }
 
-struct JobFolders {
-  fs::path builds;
-  fs::path cache;
-};
-
-JobFolders folders_of(const fs::path& state) {
-  return {.builds = state / "builds", .cache = state / "cache"};
+fs::path builds_folder(const fs::path& state) {
+  return state / "builds";
 }
 
 // Where the runner put the sources, when that is inside the job's builds folder; it only says where reports go and how
@@ -118,13 +119,11 @@ Result<std::string> config_stage(const RunnerCall& call, const Settings& setting
       fmt::format("job-{}-{}", job.id, Digest::of(call.temporary_folder.string()).hex().substr(0, 8));
   const fs::path state = jobs_folder(settings.store) / name;
   SCANGATE_CHECK(open_job(settings.store, state, std::chrono::seconds(job.timeout_seconds), SystemClock().now()));
-  const JobFolders folders = folders_of(state);
-  SCANGATE_CHECK(make_directories(folders.builds));
-  SCANGATE_CHECK(make_directories(folders.cache));
+  SCANGATE_CHECK(make_directories(builds_folder(state)));
   nlohmann::ordered_json out;
   out["driver"] = {{"name", "scangate"}, {"version", std::string(scangate_version())}};
-  out["builds_dir"] = folders.builds.string();
-  out["cache_dir"] = folders.cache.string();
+  out["builds_dir"] = builds_folder(state).string();
+  out["cache_dir"] = project_cache(settings.store, job).string();
   out["builds_dir_is_shared"] = false;
   out["hostname"] = "scangate";
   out["shell"] = "bash";
@@ -167,9 +166,12 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   add_registry_logins(job, *logins);
   SCANGATE_TRY(auto engine, open_engine(logins, names_of_job(state)));
   SCANGATE_TRY(const auto held, hold_job(state, std::chrono::seconds(job.timeout_seconds), SystemClock().now()));
-  const JobFolders folders = folders_of(state);
-  SCANGATE_CHECK(make_directories(folders.builds));
-  SCANGATE_CHECK(make_directories(folders.cache));
+  const fs::path builds = builds_folder(state);
+  const fs::path cache = project_cache(engine->settings().store, job);
+  // All others have a folder of the job's own at the same path.
+  const fs::path cache_seen = is_cache_stage(stage) ? cache : state / "cache";
+  SCANGATE_CHECK(make_directories(builds));
+  SCANGATE_CHECK(make_directories(cache_seen));
   ScriptStep order{.text = {},
                    .script = {},
                    .state_folder = state,
@@ -177,9 +179,9 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
                    .gitlab = forwarder_target(job, engine->settings(), progress)};
   order.broker = job_secrets(job, order.gitlab ? &order.gitlab->server : nullptr, engine->settings());
   SCANGATE_TRY(order.text, read_file(script, kMaxScriptBytes));
-  order.script.directory = folders.builds.string();
-  for (const auto& folder : {folders.builds, folders.cache})
-    order.script.mounts.push_back({.source = folder, .target = folder.string(), .read_only = false});
+  order.script.directory = builds.string();
+  order.script.mounts = {{.source = builds, .target = builds.string(), .read_only = false},
+                         {.source = cache_seen, .target = cache.string(), .read_only = false}};
 
   if (is_helper_stage(stage)) {
     SCANGATE_TRY(const int code, run_helper_step(*engine, std::move(order), call.runner_program, cancel, progress));
@@ -187,12 +189,12 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
   }
 
   SCANGATE_TRY(const JobImages images, read_job_images(state));
-  const fs::path project = project_folder(call, job, folders.builds);
+  const fs::path project = project_folder(call, job, builds);
   const auto gitlab = order.gitlab;
   SCANGATE_TRY(JobStep step,
                job_step(job, engine->settings(), images, std::move(order),
                         {.project_dir = project.string(),
-                         .cache_namespace = "project-" + job.project_id,
+                         .cache_namespace = project_name(job),
                          .broker = nullptr,
                          .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off}));
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));

@@ -313,6 +313,30 @@ class Executor(Case):
         self.ok("image", "ls")
         self.assertEqual(self.left_over(), [])
 
+    def test_what_a_project_caches_is_there_for_its_next_job_and_for_no_script(self):
+        first = self.job("FROM scratch\n", ["touch $CACHE/from-the-script; test ! -e $CACHE/cache.zip"])
+        first.response["job_info"]["project_full_path"] = "group/app"
+        cache = first.config()["cache_dir"]
+        first.variables["CACHE"] = cache
+        self.assertEqual(first.prepare().code, 0, first.log)
+        self.assertEqual(first.stage("archive_cache", [f"echo kept > {cache}/cache.zip"]).code, 0, first.log)
+        self.assertEqual(first.get_sources().code, 0, first.log)
+        self.assertEqual(first.script().code, 0, first.log)
+        self.finish(first)
+        cases = (("the same project's", 7, "https://gitlab.example/group/app.git", "kept\n"), ("another project's", 8, "https://gitlab.example/group/app.git", "none\n"),
+                 ("another server's", 7, "https://other.example/group/app.git", "none\n"))
+        for whose, project, url, expected in cases:
+            with self.subTest(whose):
+                job = self.job("FROM scratch\n", ["true"])
+                job.response["job_info"].update(project_id=project, project_full_path="group/app")
+                job.response["git_info"]["repo_url"] = url
+                cache = job.config()["cache_dir"]
+                self.assertEqual(job.prepare().code, 0, job.log)
+                done = job.stage("restore_cache", [f"ls {cache}", f"cat {cache}/cache.zip 2>/dev/null || echo none"])
+                self.assertTrue(done.out.endswith(expected), done)
+                self.assertNotIn("from-the-script", done.out)
+                self.finish(job)
+
     def names_of_jobs(self):
         with contextlib.closing(sqlite3.connect(self.store / "index.db")) as index:
             return sorted({name.split("\t")[0] for (name,) in index.execute("SELECT name FROM names") if "\t" in name})

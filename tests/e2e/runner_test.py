@@ -201,6 +201,16 @@ class Runner(Case):
         self.assertEqual(second.state, "success", second.text)
         self.assertIn("from the first job\n", second.text)
 
+    def test_what_a_job_caches_is_there_for_the_next(self):
+        self.need_the_real_one("caches")
+        self.server(GOOD)
+        cache = [{"key": "deps-protected", "paths": ["vendor/"], "policy": "pull-push", "when": "on_success", "untracked": False}]
+        for script in (["test ! -e vendor", "mkdir vendor", "echo from the first job > vendor/note"], ["cat vendor/note"]):
+            job = self.gitlab.add_job(script, cache=cache)
+            self.finish(start_runner(self))
+            self.assertEqual(job.state, "success", job.text)
+        self.assertIn("from the first job\n", job.text)
+
     def test_every_way_to_clone_goes_through_the_forwarder(self):
         self.need_the_real_one("cloning")
         self.server(GOOD)

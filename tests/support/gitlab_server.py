@@ -78,7 +78,8 @@ class Artifact:
 class Job:
     """A job in the queue, running, or done; `trace`, `artifacts`, `state`, `failure_reason`, `exit_code` are what GitLab would know of it."""
 
-    def __init__(self, gitlab, number, script, after_script, image, services, variables, artifacts, allow_failure, allow_failure_exit_codes, name, timeout, dependencies):
+    def __init__(self, gitlab, number, script, after_script, image, services, variables, artifacts, allow_failure, allow_failure_exit_codes, name, timeout, dependencies,
+                 cache):
         self.id, self.name, self.token = number, name, f"glcbt-64_{secrets.token_urlsafe(24)}"
         self.state, self.failure_reason, self.exit_code = "pending", None, None
         self.trace, self.artifacts = b"", {}
@@ -117,7 +118,7 @@ class Job:
             "variables": listed, "steps": steps,
             "image": ({"name": image} if isinstance(image, str) else image) if image else None,
             "services": [{"name": s, "alias": None} if isinstance(s, str) else s for s in services],
-            "artifacts": list(artifacts), "cache": [], "credentials": credentials, "dependencies": dependencies, "hooks": [],
+            "artifacts": list(artifacts), "cache": list(cache), "credentials": credentials, "dependencies": dependencies, "hooks": [],
             "features": {"trace_sections": True, "failure_reasons": ["unknown_failure", "script_failure", "runner_system_failure", "job_execution_timeout"]},
         }
 
@@ -188,12 +189,12 @@ class GitLab:
         return f"http://gitlab-ci-token:{token}@{self.host}/{self.project}.git"
 
     def add_job(self, script, after_script=(), image="docker:latest", services=("docker:dind",), variables=None, artifacts=(), allow_failure=False,
-                allow_failure_exit_codes=(), name="build-image", timeout=3600, state="pending", dependencies=()):
+                allow_failure_exit_codes=(), name="build-image", timeout=3600, state="pending", dependencies=(), cache=()):
         with self.lock:
             number = 4711 + len(self.jobs)
             sources = [{"id": d.id, "token": d.token, "name": d.name, "artifacts_file": {"filename": "artifacts.zip", "size": len(d.artifacts["archive"].data)}}
                        for d in dependencies]
-            job = Job(self, number, script, after_script, image, services, variables, artifacts, allow_failure, allow_failure_exit_codes, name, timeout, sources)
+            job = Job(self, number, script, after_script, image, services, variables, artifacts, allow_failure, allow_failure_exit_codes, name, timeout, sources, cache)
             job.state = state
             self.jobs[number] = job
             return job
