@@ -219,6 +219,7 @@ Result<Exit> SystemProcessRunner::run(const Command& command, const Cancel& canc
   while ((got = ::read(report.first.get(), &start_error, sizeof start_error)) < 0 && errno == EINTR) {
   }
   if (got > 0) return fail(host_error("cannot start " + command.argv[0], start_error));
+  if (command.started) command.started(pid);
 
   std::string_view to_feed = command.input ? std::string_view(*command.input) : std::string_view();
   if (command.input && to_feed.empty()) input.second.reset();

@@ -32,6 +32,7 @@ struct Command {
   // becomes the program: async-signal-safe calls only; gives 0, or the errno value that ends the start.
   int namespaces = 0;
   std::function<int()> before_exec;
+  std::function<void(int pid)> started;  // called once it has become the program, before anything of it is read
   bool dies_with_us = false;  // SIGKILL when the thread that called run() ends
 };
 

@@ -90,6 +90,17 @@ std::vector<std::uint16_t> tcp_ports(const std::vector<std::string>& exposed) {
   return out;
 }
 
+Result<void> set_user(SandboxSpec& spec, const std::string& user) {
+  SCANGATE_TRY(const build::RunUser found, find_user(spec.root, user));
+  spec.uid = found.owner.uid;
+  spec.gid = found.owner.gid;
+  spec.groups = found.groups;
+  // As runtimes do for a process without HOME; an image without accounts gives root a home where tools expect it.
+  if (!environment_value(spec.environment, "HOME"))
+    set_variable(spec.environment, "HOME", spec.uid == 0 && found.home == "/" ? "/root" : found.home);
+  return {};
+}
+
 Result<Container> make_container(Engine& engine, const ContainerImage& image, const std::vector<std::string>& command,
                                  std::vector<SandboxMount> mounts, const std::optional<fs::path>& kept_root,
                                  const Cancel& cancel, Progress& progress) {
@@ -103,14 +114,8 @@ Result<Container> make_container(Engine& engine, const ContainerImage& image, co
   spec.argv = container_argv(config, image.entrypoint, command);
   if (spec.argv.empty())
     return fail(Error(Fault::user, "the image names no command").remedy("give one with 'entrypoint' or 'command'"));
-  SCANGATE_TRY(const build::RunUser user, find_user(workspace.root(), image.user.empty() ? config.user : image.user));
-  spec.uid = user.owner.uid;
-  spec.gid = user.owner.gid;
-  spec.groups = user.groups;
   spec.environment = config.environment;
-  // As runtimes do for a process without HOME; an image without accounts gives root a home where tools expect it.
-  if (!environment_value(spec.environment, "HOME"))
-    set_variable(spec.environment, "HOME", spec.uid == 0 && user.home == "/" ? "/root" : user.home);
+  SCANGATE_CHECK(set_user(spec, image.user.empty() ? config.user : image.user));
   if (!config.working_directory.empty()) spec.directory = config.working_directory;
   spec.no_new_privileges = engine.settings().no_new_privileges;
   spec.mounts = std::move(mounts);

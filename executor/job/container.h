@@ -43,6 +43,10 @@ std::vector<std::string> container_argv(const ImageConfig& config, const std::ve
 // "80/tcp", "53/udp", "8000-8002" as numbers: the TCP ones, ascending. Pure; for tests.
 std::vector<std::uint16_t> tcp_ports(const std::vector<std::string>& exposed);
 
+// The user by the accounts in `spec.root`, and HOME unless its environment has one. Errors: Fault::user for a name that
+// is not there.
+Result<void> set_user(SandboxSpec& spec, const std::string& user);
+
 // Sets NAME=value, in place of an earlier one.
 void set_variable(std::vector<std::string>& environment, std::string_view name, std::string value);
 

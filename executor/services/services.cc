@@ -1,11 +1,7 @@
 #include "executor/services/services.h"
 
-#include <charconv>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "base/text.h"
+#include "executor/job/running_container.h"
 
 namespace scangate {
 namespace {
@@ -23,61 +19,35 @@ constexpr std::size_t kMaxShownLines = 200;
 class Services::Service {
  public:
   Service(std::string name, Container container, std::vector<std::uint16_t> ports, Sandbox& sandbox)
-      : name_(std::move(name)), container_(std::move(container)), ports_(std::move(ports)), sandbox_(sandbox) {}
-  Service(const Service&) = delete;
-  Service& operator=(const Service&) = delete;
-  ~Service() {
-    ask_to_end();
-    if (thread_.joinable()) thread_.join();
-  }
+      : name_(std::move(name)),
+        ports_(std::move(ports)),
+        container_(sandbox, std::move(container), kMaxServiceLogBytes) {}
 
-  void run() {
-    thread_ = std::thread([this] {
-      const auto exit = sandbox_.run(container_.spec, cancel_, [this](Stream, std::string_view text) {
-        const std::lock_guard lock(mutex_);
-        log_ += text;
-        if (log_.size() > 2 * kMaxServiceLogBytes) log_.erase(0, log_.size() - kMaxServiceLogBytes);
-      });
-      const std::lock_guard lock(mutex_);
-      end_ = exit ? fmt::format("it ended with code {}", exit->shell_code()) : exit.error().cause();
-      ended_.notify_all();
-    });
-  }
-  void ask_to_end() { cancel_.cancel(); }
+  void run() { container_.start({}); }
+  void ask_to_end() { container_.kill(); }
 
   // What is wrong; nullopt when it takes connections, or has no port to look at and runs.
   std::optional<std::string> trouble(const JobNetwork& network, SteadyClock::time_point limit, const Cancel& cancel) {
-    std::unique_lock lock(mutex_);
     for (;;) {
-      if (!end_.empty()) return end_;
-      lock.unlock();
+      const ContainerState state = container_.state();
+      if (state.phase == ContainerState::Phase::exited)
+        return state.error ? state.error->cause() : fmt::format("it ended with code {}", state.exit_code);
       for (const std::uint16_t port : ports_)
         if (const auto accepts = network.accepts(port); accepts && *accepts) return std::nullopt;
       if (ports_.empty() || cancel.cancelled()) return std::nullopt;
-      lock.lock();
       if (SteadyClock::now() >= limit)
         return fmt::format("it took no connection at port {} in time", fmt::join(ports_, ", "));
-      ended_.wait_for(lock, kLookAgain);
+      container_.wait_end(cancel, kLookAgain);
     }
   }
 
   const std::string& name() const { return name_; }
-  std::string log() {
-    const std::lock_guard lock(mutex_);
-    return log_.size() > kMaxServiceLogBytes ? log_.substr(log_.size() - kMaxServiceLogBytes) : log_;
-  }
+  std::string log() const { return container_.log().text(); }
 
  private:
   std::string name_;
-  Container container_;
   std::vector<std::uint16_t> ports_;
-  Sandbox& sandbox_;
-  Cancel cancel_;
-  std::mutex mutex_;  // of the three below
-  std::condition_variable ended_;
-  std::string log_;
-  std::string end_;  // why it runs no more; empty while it does
-  std::thread thread_;
+  RunningContainer container_;
 };
 
 Services::Services() = default;
@@ -106,7 +76,6 @@ Result<Services> Services::start(Engine& engine, const std::vector<ServiceOrder>
     if (!environment_value(spec.environment, "PATH")) set_variable(spec.environment, "PATH", std::string(kDefaultPath));
     spec.join = &network;
     spec.hostname = "service";
-    spec.kill_after = std::chrono::milliseconds(0);
     std::vector<std::uint16_t> ports = container->tcp_ports;
     if (const auto named = environment_value(order.environment, "HEALTHCHECK_TCP_PORT")) {
       ports = tcp_ports({*named});

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "pipeline/sandbox/bundle.h"
 #include "pipeline/sandbox/network.h"
+#include "pipeline/sandbox/sandbox_run.h"
 #include "pipeline/sandbox/seccomp.h"
 #include "pipeline/sandbox/start_failure.h"
 
@@ -57,6 +58,8 @@ class BubblewrapSandbox final : public Sandbox {
       return network_fd < 0 || setns(network_fd, CLONE_NEWNET) == 0 ? 0 : errno;
     };
     command.dies_with_us = true;
+    const RunningHandle handle(spec.handle);
+    command.started = [&handle](int pid) { handle.begun(pid); };
     Complaints complaints(on_output);
     auto exit =
         runner_.run(command, cancel, [&](Stream stream, std::string_view text) { complaints.take(stream, text); });
@@ -67,6 +70,12 @@ class BubblewrapSandbox final : public Sandbox {
     }
     complaints.release();
     return exit;
+  }
+
+  Result<Exit> run_within(const SandboxRun&, const SandboxSpec&, const Cancel&,
+                          const ProcessRunner::OnOutput&) override {
+    return fail(Error(Fault::host, "bubblewrap cannot start a further program in a container that runs")
+                    .remedy("install crun or runc"));
   }
 
  private:

@@ -102,6 +102,21 @@ Result<json> mounts(const SandboxSpec& spec, const BundleHost& host) {
   return out;
 }
 
+Result<json> process(const SandboxSpec& spec) {
+  if (spec.argv.empty()) return fail(Fault::user, "there is no command to run");
+  for (const auto& argument : spec.argv)
+    if (argument.find('\0') != std::string::npos) return fail(Fault::user, "an argument holds a zero byte");
+  json user = {{"uid", spec.uid}, {"gid", spec.gid}};
+  if (!spec.groups.empty()) user["additionalGids"] = spec.groups;
+  return json{{"terminal", false},
+              {"user", user},
+              {"args", spec.argv},
+              {"env", spec.environment},
+              {"cwd", spec.directory},
+              {"capabilities", capabilities()},
+              {"noNewPrivileges", spec.no_new_privileges}};
+}
+
 }  // namespace
 
 const std::vector<std::string>& default_capabilities() {
@@ -135,26 +150,15 @@ const std::vector<std::string>& read_only_paths() {
 }
 
 Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem::path& root, const BundleHost& host) {
-  if (spec.argv.empty()) return fail(Fault::user, "there is no command to run");
-  for (const auto& argument : spec.argv)
-    if (argument.find('\0') != std::string::npos) return fail(Fault::user, "an argument holds a zero byte");
+  SCANGATE_TRY(json program, process(spec));
   SCANGATE_TRY(json mount_list, mounts(spec, host));
-  json user = {{"uid", spec.uid}, {"gid", spec.gid}};
-  if (!spec.groups.empty()) user["additionalGids"] = spec.groups;
   json namespaces = json::array();
   for (const char* type : {"pid", "ipc", "uts", "mount"})
     namespaces.push_back({{"type", type}});
   if (spec.network == Network::none && spec.join == nullptr) namespaces.push_back({{"type", "network"}});
   json config = {
       {"ociVersion", "1.0.2"},
-      {"process",
-       {{"terminal", false},
-        {"user", user},
-        {"args", spec.argv},
-        {"env", spec.environment},
-        {"cwd", spec.directory},
-        {"capabilities", capabilities()},
-        {"noNewPrivileges", spec.no_new_privileges}}},
+      {"process", std::move(program)},
       {"root", {{"path", root.string()}, {"readonly", false}}},
       {"hostname", spec.hostname},
       {"mounts", mount_list},
@@ -164,6 +168,11 @@ Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem
   else
     config["linux"]["seccomp"] = seccomp();
   return dump_json(config);
+}
+
+Result<std::string> process_config(const SandboxSpec& spec) {
+  SCANGATE_TRY(const json program, process(spec));
+  return dump_json(program);
 }
 
 }  // namespace scangate

@@ -28,4 +28,7 @@ struct BundleHost {
 // cannot be run (no argv, a relative mount target).
 Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem::path& root, const BundleHost& host);
 
+// The process of a bundle alone, for a further program in a container that runs: runtime-spec, config.md, "Process".
+Result<std::string> process_config(const SandboxSpec& spec);
+
 }  // namespace scangate

@@ -4,17 +4,21 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "base/file.h"
 #include "base/json/json.h"
 #include "base/text.h"
 #include "pipeline/sandbox/bundle.h"
 #include "pipeline/sandbox/network.h"
+#include "pipeline/sandbox/sandbox_run.h"
 #include "pipeline/sandbox/start_failure.h"
 
 namespace scangate {
@@ -23,6 +27,7 @@ namespace {
 // A runtime logs a handful of lines; what a broken one writes beyond this is not read.
 constexpr std::size_t kMaxLogBytes = 64U << 10U;
 constexpr int kLogFd = 3;
+constexpr int kProcessFd = 4;
 constexpr const char* kContainerName = "sandbox";  // alone in its state folder, so any name is unique
 
 // struct mount_attr of mount_setattr(2), kernel 5.12; glibc 2.36 has it, older ones do not.
@@ -107,6 +112,32 @@ struct Preparation {
   }
 };
 
+// What the child does to join a sandbox that goes on. Only a child of its own gets into the pid namespace: that one
+// becomes the runtime, and this process waits for it and passes its exit code on.
+struct Joining {
+  const SandboxRun::Namespaces* to;
+  int network_fd = -1;
+  const Cgroup* group = nullptr;
+
+  int operator()() const {
+    if (const int number = group->join(); number != 0) return number;
+    if (network_fd >= 0 && setns(network_fd, CLONE_NEWNET) != 0) return errno;
+    if (setns(to->control_groups.get(), CLONE_NEWCGROUP) != 0 || setns(to->pid.get(), CLONE_NEWPID) != 0 ||
+        setns(to->mount.get(), CLONE_NEWNS) != 0)
+      return errno;
+    // fork() takes locks that a thread of the parent may have held.
+    const long child = syscall(SYS_clone, static_cast<unsigned long>(SIGCHLD), nullptr, nullptr, nullptr, nullptr);
+    // The namespace takes no more processes once its first has ended.
+    if (child < 0) return errno;
+    if (child == 0) return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : errno;
+    syscall(SYS_close_range, 0U, ~0U, 0U);
+    int status = 0;
+    while (waitpid(static_cast<pid_t>(child), &status, 0) < 0 && errno == EINTR) {
+    }
+    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+  }
+};
+
 // A word that parent and child both see.
 class SharedStep {
  public:
@@ -178,24 +209,11 @@ class OciSandbox final : public Sandbox {
     const UniqueFd log(memfd_create("runtime log", MFD_CLOEXEC));
     if (!log) return fail(host_error("cannot make a file in memory", errno));
 
-    Command command;
-    command.argv = {
-        program_,       "--root", (run_folder_ / "state").string(), "--log", fmt::format("/proc/self/fd/{}", kLogFd),
-        "--log-format", "json"};
-    command.argv.emplace_back(runtime_ == OciRuntime::crun ? "--cgroup-manager=disabled" : "--rootless=true");
-    command.argv.insert(command.argv.end(), {"run", "--bundle", preparation.run_folder, kContainerName});
-    command.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                           "XDG_RUNTIME_DIR=" + preparation.run_folder};
-    command.directory = "/";
-    command.input = spec.input;
-    command.stdin_fd = spec.stdin_fd;
-    command.stdout_fd = spec.stdout_fd;
-    command.stderr_fd = spec.stderr_fd;
-    command.inherit = {{log.get(), kLogFd}};
-    command.kill_after = spec.kill_after;
+    Command command = runtime_command(spec, log.get(), {"run", "--bundle", preparation.run_folder, kContainerName});
     command.namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP;
     command.before_exec = std::cref(preparation);
-    command.dies_with_us = true;
+    const RunningHandle handle(spec.handle);
+    command.started = [&handle](int pid) { handle.begun(pid); };
 
     Complaints complaints(on_output);
     auto exit =
@@ -207,18 +225,66 @@ class OciSandbox final : public Sandbox {
                 .remedy("run as root, or where user namespaces are allowed"));
       return exit;
     }
-    if (exit->shell_code() != 0) {
-      if (const std::string message = logged_error(log.get()); !message.empty())
-        return fail(start_error(spec, message));
-      // Both end with 1 when execve fails.
-      if (exit->shell_code() == 1)
-        if (const auto fault = program_fault(spec, complaints.held())) return fail(not_started(spec, *fault));
-    }
-    complaints.release();
+    SCANGATE_CHECK(started(spec, *exit, log.get(), complaints));
+    return exit;
+  }
+
+  Result<Exit> run_within(const SandboxRun& within, const SandboxSpec& spec, const Cancel& cancel,
+                          const ProcessRunner::OnOutput& on_output) override {
+    if (cancel.cancelled()) return fail(cancelled_error());
+    SCANGATE_TRY(const auto namespaces, within.namespaces());
+    SCANGATE_TRY(const auto group, limits_.group_for(spec));
+    SCANGATE_TRY(const std::string process, process_config(spec));
+    const UniqueFd log(memfd_create("runtime log", MFD_CLOEXEC));
+    const UniqueFd file(memfd_create("process", MFD_CLOEXEC));
+    if (!log || !file) return fail(host_error("cannot make a file in memory", errno));
+    SCANGATE_CHECK(write_fd(file.get(), as_bytes(process), "the process of a container"));
+    Command command = runtime_command(
+        spec, log.get(), {"exec", "--process", fmt::format("/proc/self/fd/{}", kProcessFd), kContainerName});
+    command.inherit.emplace_back(file.get(), kProcessFd);
+    command.before_exec = Joining{
+        .to = &namespaces, .network_fd = spec.join == nullptr ? -1 : spec.join->namespace_fd(), .group = group.get()};
+    Complaints complaints(on_output);
+    auto exit =
+        runner_.run(command, cancel, [&](Stream stream, std::string_view text) { complaints.take(stream, text); });
+    if (!exit) return exit;
+    SCANGATE_CHECK(started(spec, *exit, log.get(), complaints));
     return exit;
   }
 
  private:
+  Command runtime_command(const SandboxSpec& spec, int log_fd, std::initializer_list<std::string> words) const {
+    Command command;
+    command.argv = {
+        program_,       "--root", (run_folder_ / "state").string(), "--log", fmt::format("/proc/self/fd/{}", kLogFd),
+        "--log-format", "json"};
+    command.argv.emplace_back(runtime_ == OciRuntime::crun ? "--cgroup-manager=disabled" : "--rootless=true");
+    command.argv.insert(command.argv.end(), words);
+    command.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                           "XDG_RUNTIME_DIR=" + run_folder_.string()};
+    command.directory = "/";
+    command.input = spec.input;
+    command.stdin_fd = spec.stdin_fd;
+    command.stdout_fd = spec.stdout_fd;
+    command.stderr_fd = spec.stderr_fd;
+    command.inherit = {{log_fd, kLogFd}};
+    command.kill_after = spec.kill_after;
+    command.dies_with_us = true;
+    return command;
+  }
+
+  // Whether the program itself came to run; then what was held back of its output is passed on.
+  Result<void> started(const SandboxSpec& spec, const Exit& exit, int log_fd, Complaints& complaints) const {
+    if (exit.shell_code() != 0) {
+      if (const std::string message = logged_error(log_fd); !message.empty()) return fail(start_error(spec, message));
+      // Both end with 1 when execve fails.
+      if (exit.shell_code() == 1)
+        if (const auto fault = program_fault(spec, complaints.held())) return fail(not_started(spec, *fault));
+    }
+    complaints.release();
+    return {};
+  }
+
   Error start_error(const SandboxSpec& spec, const std::string& message) const {
     if (const auto fault = program_fault(spec, message)) return not_started(spec, *fault);
     return Error(Fault::host, fmt::format("{}: {}", oci_runtime_name(runtime_), printable(message)));

@@ -16,6 +16,7 @@
 namespace scangate {
 
 class JobNetwork;
+class SandboxRun;
 
 enum class Network { host, none };
 
@@ -44,6 +45,7 @@ struct SandboxSpec {
   std::string hostname = "scangate";
   Network network = Network::host;
   const JobNetwork* join = nullptr;           // runs in this network instead; outlives the run. See network.h
+  SandboxRun* handle = nullptr;               // reaches the run from elsewhere; outlives it. See sandbox_run.h
   std::vector<SandboxMount> mounts;           // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
   bool no_new_privileges = false;             // false: setuid programs work, as with docker
   SandboxLimits limits;                       // none set: the settings'
@@ -63,6 +65,12 @@ class Sandbox {
   // The program's exit code. Errors: Fault::host when the runtime fails; Fault::user when the program cannot be found
   // or started in the root (the text names it as the runtime tells).
   virtual Result<Exit> run(const SandboxSpec& spec, const Cancel& cancel, const ProcessRunner::OnOutput& on_output) = 0;
+  // Runs one more program in a sandbox that goes on: of `spec` its argv, environment, directory, user, streams and
+  // limits; the rest is `within`'s, of which `spec` is a changed copy. It ends with the sandbox, if not before; when
+  // cancelled it may go on till then. Errors: as run(), Fault::user when `within` does not run, and Fault::host where
+  // the runtime cannot.
+  virtual Result<Exit> run_within(const SandboxRun& within, const SandboxSpec& spec, const Cancel& cancel,
+                                  const ProcessRunner::OnOutput& on_output) = 0;
   // One line: "runc 1.1.5 as root, limits on memory, pids".
   virtual const std::string& description() const = 0;
 };
