@@ -5,12 +5,14 @@
 #include "base/text.h"
 #include "executor/gate/build_output.h"
 #include "executor/gate/compose_front.h"
+#include "executor/gate/container_commands.h"
 #include "executor/gate/container_run.h"
 #include "executor/gate/go_template.h"
 #include "executor/gate/image_files.h"
 #include "executor/gate/image_inspect.h"
 #include "executor/gate/image_list.h"
 #include "executor/gate/job_credentials.h"
+#include "executor/gate/scanner_answer.h"
 #include "pipeline/command/docker.h"
 
 namespace scangate {
@@ -173,14 +175,12 @@ class DockerFront {
 
   int operator()(const command::InspectRequest& asked) {
     std::string all;
-    for (const auto& image : asked.images) {
-      const auto digest = images_.resolve(image);
-      if (!digest) {
+    for (const auto& name : asked.images) {
+      const auto json = inspected(name, asked.type);
+      if (!json) {
         if (asked.format.empty()) call_.print("[]\n");
-        return call_.fail_with(Error(Fault::user, "No such image: " + printable(image)));
+        return call_.fail_with(json.error());
       }
-      const auto json = inspect_json(images_.store(), *digest);
-      if (!json) return call_.fail_with(json.error());
       if (asked.format.empty()) {
         all += (all.empty() ? "" : ",\n") + *json;
       } else if (const int code = show(asked.format, *json); code != 0) {
@@ -223,7 +223,18 @@ class DockerFront {
     return run_container(images_, call_, asked);
   }
 
+  int operator()(const command::ContainerRequest& asked) { return serve_containers(images_, call_, asked); }
+
  private:
+  Result<std::string> inspected(const std::string& name, const std::string& type) {
+    if (type != "image")
+      if (auto json = inspect_container(images_, call_, name)) return std::move(*json);
+    if (type == "container") return fail(Fault::user, "No such container: " + printable(name));
+    const auto digest = images_.resolve(name);
+    if (!digest) return fail(Fault::user, (type.empty() ? "No such object: " : "No such image: ") + printable(name));
+    return inspect_json(images_.store(), *digest);
+  }
+
   int show(std::string_view format, std::string_view json) {
     const auto text = fill_template(format == "json" ? "{{json .}}" : format, json);
     if (!text) return call_.fail_with(text.error());

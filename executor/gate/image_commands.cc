@@ -7,6 +7,7 @@
 #include "executor/console/last_lines.h"
 #include "executor/console/log_section.h"
 #include "executor/gate/build_order.h"
+#include "executor/gate/container_table.h"
 #include "scan/report/report.h"
 
 namespace scangate {
@@ -59,7 +60,12 @@ std::string verdict_text(const ScanResult& scan) {
 }  // namespace
 
 ImageCommands::ImageCommands(Engine& engine, std::shared_ptr<CredentialSource> given, GateContext context)
-    : engine_(engine), given_(std::move(given)), context_(std::move(context)) {}
+    : engine_(engine),
+      given_(std::move(given)),
+      context_(std::move(context)),
+      containers_(std::make_unique<JobContainers>(context_.names.hosts.value_or(""), context_.state_folder)) {}
+
+ImageCommands::~ImageCommands() = default;
 
 std::string ImageCommands::reveal(std::string_view text, const std::string& host) const {
   return context_.broker ? context_.broker->reveal(text, to_lower(host)) : std::string(text);

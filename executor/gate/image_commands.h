@@ -18,6 +18,8 @@
 
 namespace scangate {
 
+class JobContainers;
+
 struct GateContext {
   std::string project_dir;         // in the sandbox; Dockerfile places are told relative to it
   std::string cache_namespace;     // the project, for the build cache
@@ -35,10 +37,13 @@ class ImageCommands {
  public:
   // `given`: what the runner got for this job; used where the job itself has no credentials. `engine` outlives it.
   ImageCommands(Engine& engine, std::shared_ptr<CredentialSource> given, GateContext context);
+  ~ImageCommands();
 
   Engine& engine() { return engine_; }
   Store& store() { return *engine_.store(); }
   const GateContext& context() const { return context_; }
+  // What `docker run` started: its end is this object's.
+  JobContainers& containers() { return *containers_; }
 
   // Checks the credentials with the registry and keeps them for the job's later commands. `server` as docker login
   // takes it. Gives the registry's name.
@@ -88,6 +93,7 @@ class ImageCommands {
   std::shared_ptr<CredentialSource> given_;
   std::shared_ptr<Logins> logins_ = std::make_shared<Logins>();
   GateContext context_;
+  std::unique_ptr<JobContainers> containers_;
   mutable std::mutex mutex_;  // of what follows
   // Images that this job made without a name, by image id; the lease keeps them.
   std::map<Digest, Digest> made_;

@@ -65,7 +65,7 @@ void RunningContainer::run(const Streams& streams, const Cancel& cancel) {
 void RunningContainer::wait_begun(std::chrono::milliseconds limit) {
   const auto until = std::chrono::steady_clock::now() + limit;
   std::unique_lock lock(mutex_);
-  while (state_.phase == ContainerState::Phase::running && !handle_.running() &&
+  while (state_.phase == ContainerState::Phase::running && !handle_.program_runs() &&
          std::chrono::steady_clock::now() < until)
     changed_.wait_for(lock, kBegunStep);
 }

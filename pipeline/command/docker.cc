@@ -22,13 +22,9 @@ using flag::toggle;
 using flag::wrong_count;
 
 constexpr std::string_view kServed =
-    "build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, version, "
-    "info "
-    "and the same under 'docker image' are";
-// Commands on containers that go on, and what to use instead.
-constexpr std::array<std::string_view, 17> kContainerCommands = {
-    "exec", "ps",     "stop",    "start",   "logs",   "rm",   "kill", "create", "cp",
-    "wait", "attach", "restart", "network", "volume", "port", "top",  "stats"};
+    "build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, create, ps, "
+    "logs, exec, stop, kill, rm, wait, port, start, restart, cp, network, volume, version, info and the same under "
+    "'docker image' and 'docker container' are";
 
 Flag comma_texts(std::string_view name, std::vector<std::string>& into) {
   return {name, '\0', Kind::value, [&into](const std::string& value) -> Result<void> {
@@ -91,7 +87,7 @@ class DockerParser {
     if (name == "login") return login(rest);
     if (name == "logout") return logout(rest);
     if (name == "images") return images("docker images", rest);
-    if (name == "inspect") return inspect("docker inspect", rest, true);
+    if (name == "inspect") return inspect("docker inspect", rest, "");
     if (name == "rmi") return rmi("docker rmi", rest);
     if (name == "save") return save("docker save", rest);
     if (name == "load") return load("docker load", rest);
@@ -99,22 +95,43 @@ class DockerParser {
     if (name == "info") return info("docker info", rest);
     if (name == "history") return history("docker history", rest);
     if (name == "run") return run_container("docker run", rest);
+    if (name == "create") return run_container("docker create", rest, Start::later);
     if (name == "container") return container(rest);
     if (name == "compose") return DockerRequest(ComposeArguments{{rest.begin(), rest.end()}});
     if (name == "image") return image(rest);
     if (name == "builder") return builder_group(rest);
     if (name == "buildx") return buildx(rest);
     if (name == "system" && !rest.empty() && rest[0] == "info") return info("docker system info", rest.subspan(1));
+    if (name == "system" && !rest.empty() && rest[0] == "prune")
+      return containers("docker system prune", "system prune", rest.subspan(1));
+    // `docker ls`, `list`, `remove` and `prune` are none: they are of `docker container`.
+    if (name != "ls" && name != "list" && name != "remove" && name != "prune") {
+      SCANGATE_TRY(auto request, maybe_containers("docker " + name, name, rest));
+      if (request) return std::move(*request);
+    }
     return fail(not_served("docker", name));
   }
 
+  Result<std::optional<DockerRequest>> maybe_containers(const std::string& command, const std::string& verb,
+                                                        Args args) {
+    bool help = false;
+    SCANGATE_TRY(auto request, parse_containers(command, verb, args, out_.notes, help));
+    if (help) return std::optional(help_for(command));
+    if (!request) return std::optional<DockerRequest>();
+    return std::optional<DockerRequest>(std::move(*request));
+  }
+
+  Result<DockerRequest> containers(const std::string& command, const std::string& verb, Args args) {
+    SCANGATE_TRY(auto request, maybe_containers(command, verb, args));
+    if (!request) return fail(not_served(command, verb));
+    return std::move(*request);
+  }
+
   static Error not_served(std::string_view group, std::string_view name) {
-    static const std::array<std::string, 17> kNames = {"build",  "buildx",  "push",    "pull",  "tag",    "login",
-                                                       "logout", "images",  "inspect", "rmi",   "save",   "load",
-                                                       "run",    "version", "info",    "image", "history"};
-    if (std::find(kContainerCommands.begin(), kContainerCommands.end(), name) != kContainerCommands.end())
-      return Error(Fault::user, fmt::format("{}: '{}' is not served by scangate", group, name))
-          .remedy("containers end with their 'docker run'; what goes on beside a job belongs to its 'services:'");
+    static const std::array<std::string, 30> kNames = {
+        "build", "buildx", "push",    "pull", "tag",   "login",   "logout", "images",  "inspect", "rmi",
+        "save",  "load",   "version", "info", "image", "history", "run",    "create",  "ps",      "logs",
+        "exec",  "stop",   "kill",    "rm",   "wait",  "port",    "start",  "restart", "cp",      "rename"};
     if (name == "manifest")
       return Error(Fault::user, fmt::format("{}: 'manifest' is not served by scangate", group))
           .remedy("images are built for the runner's own platform; push each and join them where all are");
@@ -133,24 +150,32 @@ class DockerParser {
     if (name == "pull") return pull("docker image pull", rest);
     if (name == "tag") return tag("docker image tag", rest);
     if (name == "ls" || name == "list") return images("docker image ls", rest);
-    if (name == "inspect") return inspect("docker image inspect", rest, false);
+    if (name == "inspect") return inspect("docker image inspect", rest, "image");
     if (name == "rm" || name == "remove") return rmi("docker image rm", rest);
     if (name == "save") return save("docker image save", rest);
     if (name == "load") return load("docker image load", rest);
     if (name == "history") return history("docker image history", rest);
+    if (name == "prune") return containers("docker image prune", "image prune", rest);
     return fail(not_served("docker image", name));
   }
 
   Result<DockerRequest> container(Args args) {
     if (args.empty() || args[0] == "--help") return help_for("docker container");
     if (args[0] == "run") return run_container("docker container run", args.subspan(1));
+    if (args[0] == "create") return run_container("docker container create", args.subspan(1), Start::later);
+    if (args[0] == "inspect") return inspect("docker container inspect", args.subspan(1), "container");
+    if (args[0] == "network" || args[0] == "volume") return fail(not_served("docker container", args[0]));
+    SCANGATE_TRY(auto request, maybe_containers("docker container " + args[0], args[0], args.subspan(1)));
+    if (request) return std::move(*request);
     return fail(not_served("docker container", args[0]));
   }
 
-  Result<DockerRequest> run_container(std::string_view command, Args args) {
+  enum class Start : std::uint8_t { now, later };
+  Result<DockerRequest> run_container(std::string_view command, Args args, Start start = Start::now) {
     bool help = false;
     SCANGATE_TRY(auto request, parse_run(command, args, help));
     if (help) return help_for(command);
+    request.create = start == Start::later;
     return DockerRequest(std::move(request));
   }
 
@@ -170,6 +195,7 @@ class DockerParser {
   Result<DockerRequest> builder_group(Args args) {
     if (args.empty() || args[0] == "--help") return help_for("docker builder");
     if (args[0] == "build") return build("docker builder build", args.subspan(1), false);
+    if (args[0] == "prune") return containers("docker builder prune", "builder prune", args.subspan(1));
     return fail(not_served("docker builder", args[0]));
   }
 
@@ -183,6 +209,7 @@ class DockerParser {
     const Args tail = Args(rest).subspan(1);
     if (name == "build" || name == "b") return build("docker buildx build", tail, true, builder);
     if (name == "version") return DockerRequest(VersionRequest{.format = {}, .short_form = false, .buildx = true});
+    if (name == "prune") return containers("docker buildx prune", "buildx prune", tail);
     for (const std::string_view verb : {"create", "use", "inspect", "ls", "rm", "stop"})
       if (name == verb) return builder_verb(name, tail);
     return fail(not_served("docker buildx", name));
@@ -404,21 +431,20 @@ class DockerParser {
     return DockerRequest(std::move(request));
   }
 
-  Result<DockerRequest> inspect(std::string_view command, Args args, bool any_type) {
+  Result<DockerRequest> inspect(std::string_view command, Args args, const std::string& type) {
     InspectRequest request;
     bool help = false;
-    std::string type;
+    request.type = type;
     std::vector<Flag> flags = {text("format", 'f', request.format)};
-    if (any_type) {
-      flags.push_back(text("type", '\0', type));
-      flags.push_back(silent("size", 's', Kind::toggle));
-    }
+    if (type.empty()) flags.push_back(text("type", '\0', request.type));
+    if (type != "image") flags.push_back(silent("size", 's', Kind::toggle));
     SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
     if (help) return help_for(command);
-    if (!type.empty() && type != "image")
-      return fail(Error(Fault::user, fmt::format("{}: --type {} is not served by scangate", command, printable(type)))
-                      .remedy("image is"));
-    if (rest.empty()) return fail(wrong_count(command, "at least 1 argument, an image"));
+    if (!request.type.empty() && request.type != "image" && request.type != "container")
+      return fail(
+          Error(Fault::user, fmt::format("{}: --type {} is not served by scangate", command, printable(request.type)))
+              .remedy("image and container are"));
+    if (rest.empty()) return fail(wrong_count(command, "at least 1 argument, an image or a container"));
     request.images = rest;
     return DockerRequest(std::move(request));
   }
@@ -494,8 +520,8 @@ Result<DockerCommand> parse_docker(std::span<const std::string> args) {
 
 std::string_view name_of(const DockerRequest& request) {
   static constexpr std::array<std::string_view, std::variant_size_v<DockerRequest>> kNames = {
-      "build", "push", "pull",    "tag",  "login",   "logout", "images",  "inspect", "rmi",
-      "save",  "load", "version", "info", "builder", "help",   "history", "run",     "compose"};
+      "build", "push",    "pull", "tag",     "login", "logout",  "images", "inspect", "rmi",      "save",
+      "load",  "version", "info", "builder", "help",  "history", "run",    "compose", "container"};
   return kNames[request.index()];
 }
 

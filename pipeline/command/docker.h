@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pipeline/command/docker_containers.h"
 #include "pipeline/command/docker_run.h"
 
 namespace scangate::command {
@@ -99,10 +100,11 @@ struct ImagesRequest {
   bool digests = false;
 };
 
-// `docker inspect` (type empty or "image") and `docker image inspect`.
+// `docker inspect`, `docker image inspect`, `docker container inspect`.
 struct InspectRequest {
-  std::vector<std::string> images;
+  std::vector<std::string> images;  // or containers
   std::string format;
+  std::string type;  // "image", "container"; empty: whichever has the name, containers first
 };
 
 // `docker history`.
@@ -158,7 +160,7 @@ struct ComposeArguments {
 using DockerRequest =
     std::variant<BuildRequest, PushRequest, PullRequest, TagRequest, LoginRequest, LogoutRequest, ImagesRequest,
                  InspectRequest, RmiRequest, SaveRequest, LoadRequest, VersionRequest, InfoRequest, BuilderRequest,
-                 HelpRequest, HistoryRequest, RunRequest, ComposeArguments>;
+                 HelpRequest, HistoryRequest, RunRequest, ComposeArguments, ContainerRequest>;
 
 struct DockerCommand {
   DockerRequest request;

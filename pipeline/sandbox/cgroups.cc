@@ -188,4 +188,13 @@ Result<std::unique_ptr<Cgroup>> Cgroups::make(const SandboxLimits& limits) {
   return out;
 }
 
+Result<std::shared_ptr<Cgroup>> Cgroups::common(const SandboxLimits& limits) {
+  const std::lock_guard lock(mutex_);
+  if (auto there = common_.lock()) return there;
+  SCANGATE_TRY(auto made, make(limits));
+  std::shared_ptr<Cgroup> out(std::move(made));
+  common_ = out;
+  return out;
+}
+
 }  // namespace scangate

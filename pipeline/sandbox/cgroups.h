@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ class Cgroups {
   // Groups with these limits, as far as the controllers can be had; without any the group is empty. Errors:
   // Fault::host.
   Result<std::unique_ptr<Cgroup>> make(const SandboxLimits& limits);
+  // The same for all who hold it at the time: together they keep within the limits. `limits` is always the same.
+  Result<std::shared_ptr<Cgroup>> common(const SandboxLimits& limits);
 
  private:
   enum class Version { one, two };
@@ -54,14 +57,18 @@ class Cgroups {
   std::vector<Place> places_;
   std::string description_;
   std::atomic<unsigned> made_ = 0;
+  std::mutex mutex_;
+  std::weak_ptr<Cgroup> common_;
 };
 
-// What every run of a sandbox is held to unless it says otherwise.
+// What the runs of a sandbox are held to, all of them together: a job that starts containers, services and builds gets
+// no more than one that does not. A run that says otherwise is held to that alone.
 struct RunLimits {
   std::shared_ptr<Cgroups> groups;
   SandboxLimits defaults;
-  Result<std::unique_ptr<Cgroup>> group_for(const SandboxSpec& spec) const {
-    return groups->make(spec.limits.any() ? spec.limits : defaults);
+  Result<std::shared_ptr<Cgroup>> group_for(const SandboxSpec& spec) const {
+    if (spec.limits.any()) return groups->make(spec.limits);
+    return groups->common(defaults);
   }
 };
 

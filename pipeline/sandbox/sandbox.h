@@ -48,7 +48,7 @@ struct SandboxSpec {
   SandboxRun* handle = nullptr;               // reaches the run from elsewhere; outlives it. See sandbox_run.h
   std::vector<SandboxMount> mounts;           // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
   bool no_new_privileges = false;             // false: setuid programs work, as with docker
-  SandboxLimits limits;                       // none set: the settings'
+  SandboxLimits limits;                       // none set: the settings', for all runs together
   std::chrono::milliseconds kill_after{500};  // on cancel, between asking it to end and ending it
   std::optional<std::string> input;           // stdin; else stdin_fd or /dev/null
   int stdin_fd = -1;

@@ -19,6 +19,8 @@ class SandboxRun {
   // sandbox. False when it does not run.
   bool signal(int number) const;
   bool running() const;
+  // Whether the runtime's work is done and the program itself goes on, as far as /proc tells.
+  bool program_runs() const;
 
   // For the sandbox itself. The process is the runtime's, the first of its pid namespace.
   void begun(int pid);
@@ -33,6 +35,7 @@ class SandboxRun {
  private:
   mutable std::mutex mutex_;
   UniqueFd process_;  // a pidfd
+  int pid_ = 0;
   Namespaces namespaces_;
 };
 
