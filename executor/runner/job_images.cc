@@ -162,10 +162,15 @@ Result<std::vector<ServiceOrder>> service_orders(const JobResponse& job, const S
 
 Result<JobStep> job_step(const JobResponse& job, const Settings& settings, const JobImages& images, ScriptStep script,
                          GateContext context) {
-  JobStep step{.image = {}, .services = {}, .script = std::move(script), .context = std::move(context)};
+  JobStep step{
+      .image = {}, .services = {}, .gate_names = {}, .script = std::move(script), .context = std::move(context)};
   if (images.image)
     step.image = ContainerImage{.digest = *images.image, .entrypoint = job.image.entrypoint, .user = job.image.user};
   SCANGATE_TRY(step.services, service_orders(job, settings, images, *step.script.broker));
+  for (const auto& service : job.services)
+    if (matches_image(service.image.name, settings.gate_services))
+      for (auto& name : service_names(service.image.name, service.aliases))
+        step.gate_names.push_back(std::move(name));
   return step;
 }
 

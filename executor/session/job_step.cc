@@ -31,7 +31,7 @@ class NetworkInUse {
 
 // The network for a script: its end is the network's.
 Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, const std::vector<ServiceOrder>& services,
-                                                 ScriptStep& step, Progress& progress) {
+                                                 std::vector<std::string> names, ScriptStep& step, Progress& progress) {
   SCANGATE_TRY(auto network, engine.job_network(step.state_folder));
   progress.line(Level::debug, "network: " + network->description());
   step.script.network = network.get();
@@ -39,7 +39,6 @@ Result<std::unique_ptr<JobNetwork>> join_network(Engine& engine, const std::vect
     step.script.names.resolv_conf = step.state_folder / "resolv.conf";
     SCANGATE_CHECK(write_file_atomic(*step.script.names.resolv_conf, as_bytes(*network->resolv_conf())));
   }
-  std::vector<std::string> names;
   for (const auto& service : services)
     for (auto& name : service_names(service.name, service.aliases))
       names.push_back(std::move(name));
@@ -68,7 +67,7 @@ Result<void> lead_git(const JobGateway& gateway, const fs::path& folder, JobScri
 
 Result<int> run_helper_step(Engine& engine, ScriptStep step, const fs::path& runner_program, const Cancel& cancel,
                             Progress& progress) {
-  SCANGATE_TRY(const auto network, join_network(engine, {}, step, progress));
+  SCANGATE_TRY(const auto network, join_network(engine, {}, {}, step, progress));
   SCANGATE_TRY(auto listener, network->listen_loopback());
   SCANGATE_TRY(const JobGateway gateway,
                JobGateway::open(step.broker, std::move(step.gitlab), std::move(listener), engine.transport()));
@@ -91,7 +90,7 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   ScriptStep& script = step.script;
   const fs::path gate_folder = script.state_folder / "gate";
   SCANGATE_CHECK(make_gate_folder(gate_folder, engine.settings().shim, served_programs()));
-  SCANGATE_TRY(const auto network, join_network(engine, step.services, script, progress));
+  SCANGATE_TRY(const auto network, join_network(engine, step.services, step.gate_names, script, progress));
   const NetworkInUse in_use(engine, network.get());
   SCANGATE_TRY(auto listener, network->listen_loopback());
   SCANGATE_TRY(const JobGateway gateway,

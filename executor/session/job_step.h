@@ -36,6 +36,7 @@ Result<int> run_helper_step(Engine& engine, ScriptStep step, const std::filesyst
 struct JobStep {
   std::optional<ContainerImage> image;  // absent: the host's tool root
   std::vector<ServiceOrder> services;   // beside the script, from before it starts until it ends
+  std::vector<std::string> gate_names;  // of services that the gate stands in for: its containers are found there
   ScriptStep script;
   GateContext context;  // `broker` is the script's
 };

@@ -275,7 +275,7 @@ Settings default_settings(bool as_root, const std::vector<std::string>& environm
     settings.store = fs::path(environment_value(environment, "HOME").value_or("/")) / ".local/share/scangate";
   }
   // Tool images: what they hold is a client for a daemon that is not here, or a builder whose work the gate does.
-  settings.tool_images = {"docker",  "docker:*", "gcr.io/kaniko-project/executor:*", "quay.io/buildah/stable", "quay.io/buildah/stable:*",
+  settings.tool_images = {"docker",  "docker:*", "gcr.io/kaniko-project/executor:*", "*/kaniko-project/executor:*", "*/kaniko:*", "*/kaniko-executor:*", "quay.io/buildah/stable", "quay.io/buildah/stable:*",
                           "quay.io/podman/stable", "quay.io/podman/stable:*", "quay.io/skopeo/stable", "quay.io/skopeo/stable:*",
                           "gcr.io/go-containerregistry/crane", "gcr.io/go-containerregistry/crane:*",};
   settings.gate_services = {"docker:dind", "docker:*-dind", "docker:*dind*"};

@@ -114,14 +114,14 @@ class Commands(Case):
             "docker run --rm -v ./data:/data:ro debian:bookworm touch /data/no || echo read-only $?",
             "ln -s /etc data/link; docker run --rm -v ./data/link:/l debian:bookworm ls /l || echo link $?",
             "docker run --rm -v /etc:/host debian:bookworm true || echo code $?",
-            "docker run -d debian:bookworm true || echo code $?",
-            "docker ps || echo code $?",
+            "docker run --cap-add SYS_ADMIN debian:bookworm true || echo code $?",
+            "docker swarm init || echo code $?",
             "podman run --rm debian:bookworm echo as podman",
         ], variables={"PASSED": "on"})
         for text in ("input\nred on\n/data\n", "made\n", "1000\n", "through the pipe\n", "code 7\n", "code 127\n", "read-only 1\n",
                      "ERROR: docker run: '/etc' cannot be mounted (folders of the project can)\n", "code 125\n",
-                     "ERROR: docker run: --detach is not served (what goes on in the background belongs to 'services:' of the job)\n",
-                     "docker: 'ps' is not served by scangate", "as podman\n"):
+                     "ERROR: docker run: --cap-add is not served (a container gets no more rights or devices than docker gives by default)\n",
+                     "docker: 'swarm' is not served by scangate", "as podman\n"):
             self.assertIn(text, log)
         self.assertNotIn("shadow", log)
 

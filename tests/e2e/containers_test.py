@@ -1,9 +1,7 @@
 """Containers in a job: what people test with `docker run -d` before they push it, without a daemon."""
 
-import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import time
 import unittest
@@ -29,7 +27,7 @@ HEALTHCHECK --interval=1s CMD test -e /tmp/www/index.html
 CMD ["/bin/serve"]
 """
 BUILD = "docker build -q -t app ."
-UP = "for i in $(seq 100); do busybox wget -q -O - http://{} && break; sleep 0.1; done"
+UP = "for i in $(seq 50); do busybox wget -q -O - http://{} && break; sleep 0.1; done"
 
 
 @unittest.skipUnless(shutil.which("pasta") or shutil.which("slirp4netns"), "neither pasta (passt) nor slirp4netns is installed: jobs have no network of their own")
@@ -48,7 +46,7 @@ class Containers(Commands):
             "docker port app 80",
             "docker logs app",
             "docker logs app 2>/dev/null | wc -l",
-            "docker logs --tail 1 app 2>/dev/null | sed s/^/tail:/",
+            "echo tail of $(docker logs --tail 1 app 2>&1 | wc -l)",
             "docker exec app cat /app.txt",
             "echo piped | docker exec -i -e WHO=me -w /tmp app sh -c 'cat; echo $WHO in $PWD as $GREETING'",
             "docker exec -u app app id -u",
@@ -68,7 +66,7 @@ class Containers(Commands):
             "docker rm -f app; docker ps -a --format '{{.Names}}' | wc -l",
             "docker rm app || echo rm code $?",
         ])
-        for text in ("id 64\n", "app app 0.0.0.0:8080->80/tcp running\n", "\n13\n", "\n0.0.0.0:8080\n", "serving job\n", "to standard error\n", "tail:serving job\n",
+        for text in ("id 64\n", "app app 0.0.0.0:8080->80/tcp running\n", "\n13\n", "\n0.0.0.0:8080\n", "serving job\n", "to standard error\n", "tail of 1\n",
                      "\napplication\n", "\npiped\nme in /tmp as job\n", "\n1000\n", "exec code 9\n", "exec code 127\n", "Seccomp:\t2\n", "CapEff:\t00000000a80425fb\n",
                      "\nmade\n", "true healthy 127.0.0.1 /app\n", "exited 0\n", "stopping\n", "is not running\n", "exec code 1\n", "\n0\n13\n", "rm code 1\n",
                      "container is running (stop the container before removing or force remove)\n", "ERROR: No such container: app\n"):
@@ -132,9 +130,38 @@ class Containers(Commands):
         job = Job(self, lines, files={"Dockerfile": DOCKERFILE, "serve": SERVE, "app.txt": "application\n"})
         job.config()
         job.prepare()
-        script = pathlib.Path(job.write_script("step_script", lines)) if hasattr(job, "write_script") else None
-        if script is None:
-            self.skipTest("the runner's stand-in cannot write one script alone")
+        job.get_sources()
+        gate = subprocess.Popen([str(SCANGATE), "executor", "run", str(job.script_file("build_script", [f"cd {job.project}", *lines])), "build_script"],
+                                env=job.environment(), cwd=job.temporary, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for line in gate.stdout:
+            if line.startswith(b"42 is up"):
+                break
+        self.assertEqual(len(self.running(marker)), 1)
+        gate.kill()
+        gate.wait()
+        gate.stdout.close()
+        self.until(lambda: not self.running(marker))
+        self.assertEqual(job.cleanup().code, 0)
+        self.ok("image", "ls")  # sweeps what the killed process left in the store's work folder
+        self.assertEqual(self.left_over(), [])
+
+    def test_a_fork_bomb_and_a_memory_hog_are_held_by_the_jobs_limits(self):
+        self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}}, limits={"processes": 60, "memory": "256M"})
+        if "limits on memory, pids" not in self.run_scangate("doctor").out + self.run_scangate("doctor").err:
+            self.skipTest("this host lets nobody set limits")
+        log = self.script([
+            "docker run -d --name bomb app sh -c 'i=0; while [ $i -lt 500 ]; do sleep 50 & i=$((i+1)); done; sleep 50'",
+            "docker wait bomb; docker rm -f bomb",
+            "docker run --rm app sh -c 'dd if=/dev/zero of=/dev/shm/x bs=1M count=60; cat /dev/zero | busybox tail -c 1000m' || echo hog code $?",
+        ])
+        self.assertIn("can't fork", log)
+        self.assertIn("hog code 137", log)
+
+    def until(self, condition):
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
 
     def running(self, marker):
         found = []

@@ -64,11 +64,49 @@ TEST(DockerRun, FlagsEndAtTheImage) {
 }
 
 TEST(DockerRun, WhatNoContainerHereCanHaveIsKeptForTheMessage) {
-  const auto request = run({"-d", "-p", "80:80", "--privileged=false", "nginx"});
+  const auto request = run({"--cap-add", "ALL", "--privileged", "--gpus=all", "nginx"});
   ASSERT_TRUE(request);
-  ASSERT_EQ(request->refused.size(), 2U);
-  EXPECT_EQ(request->refused[0].first, "--detach");
-  EXPECT_EQ(request->refused[1].first, "--publish");
+  ASSERT_EQ(request->refused.size(), 3U);
+  EXPECT_EQ(request->refused[0].first, "--cap-add");
+  EXPECT_EQ(request->refused[1].first, "--privileged");
+  EXPECT_EQ(request->refused[2].first, "--gpus");
+}
+
+TEST(DockerRun, APublishedPortIsReadInEveryFormDockerTakes) {
+  const std::pair<std::string, std::vector<PublishedPort>> cases[] = {
+      {"80", {{0, 80, false}}},
+      {"8080:80", {{8080, 80, false}}},
+      {"127.0.0.1:8080:80", {{8080, 80, false}}},
+      {"127.0.0.1::80/tcp", {{0, 80, false}}},
+      {"[::1]:8080:80", {{8080, 80, false}}},
+      {"53:53/udp", {{53, 53, true}}},
+      {"8000-8002:80-82", {{8000, 80, false}, {8001, 81, false}, {8002, 82, false}}},
+  };
+  for (const auto& [text, ports] : cases) {
+    const auto request = run({"-dp", text, "nginx"});
+    ASSERT_TRUE(request) << text << ": " << request.error().text();
+    EXPECT_TRUE(request->detach);
+    EXPECT_EQ(request->ports, ports) << text;
+  }
+  for (const std::string text : {"", "0", "80:", "65536", "80:80/sctp", "1-3:1-2", "3-1:3-1", "x:80"}) {
+    const auto request = run({"-p", text, "nginx"});
+    ASSERT_FALSE(request) << text;
+    EXPECT_EQ(request.error().text(),
+              "docker run: --publish: '" + text + "' is not [ADDRESS:][HOST:]CONTAINER[/PROTOCOL]");
+  }
+  EXPECT_TRUE(run({"-p", "1-100:1-100", "nginx"}));
+  const auto too_many = run({"-p", "1-101:1-101", "nginx"});
+  ASSERT_FALSE(too_many);
+  EXPECT_EQ(too_many.error().text(), "docker run: --publish: more than 100 ports");
+}
+
+TEST(DockerRun, WhatChangesNothingIsNoted) {
+  const auto request = run({"--init", "--memory=1g", "--add-host", "a.test:::1", "--name", "app", "nginx"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->notes, (Args{"--init: what is left of a container ends with it",
+                                  "--memory: the job's own limits hold"}));
+  EXPECT_EQ(request->add_hosts, (std::vector<std::pair<std::string, std::string>>{{"a.test", "::1"}}));
+  EXPECT_EQ(request->name, "app");
 }
 
 TEST(DockerRun, WrongUseIsToldAsDockerDoes) {
@@ -76,9 +114,14 @@ TEST(DockerRun, WrongUseIsToldAsDockerDoes) {
       {{}, "docker run: requires at least 1 argument, the image (see 'docker run --help')"},
       {{""}, "docker run: the image's name is empty (is a variable not set?)"},
       {{"--enw", "x", "a"}, "docker run: unknown flag: --enw (did you mean --env?)"},
-      {{"-v", "a:b", "i"}, "docker run: --volume: the target 'b' is not an absolute path"},
-      {{"-v", "a:/b:q", "i"}, "docker run: --volume: the option 'q' is not served"},
-      {{"--mount", "type=tmpfs,target=/x", "i"}, "docker run: --mount: type 'tmpfs' is not served, 'bind' is"},
+      {{"-v", "aa:b", "i"}, "docker run: --volume: the target 'b' is not an absolute path"},
+      {{"-v", "aa:/b:q", "i"}, "docker run: --volume: the option 'q' is not served"},
+      {{"--mount", "type=npipe,target=/x", "i"},
+       "docker run: --mount: type 'npipe' is not served, 'bind', 'volume' and 'tmpfs' are"},
+      {{"--name", "../x", "i"},
+       "docker run: --name: '../x' is no name (letters, digits, '_', '.' and '-' make one, at least two)"},
+      {{"-v", "a b:/x", "i"}, "docker run: --volume: 'a b' is no volume's name"},
+      {{"--add-host", "a:b c", "i"}, "docker run: --add-host: 'a:b c' is not name:address"},
   };
   for (const auto& [args, message] : cases) {
     const auto request = run(args);

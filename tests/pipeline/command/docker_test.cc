@@ -146,13 +146,23 @@ TEST(Docker, GlobalFlagsStandBeforeTheCommand) {
 
 TEST(Docker, RefusalsSayWhatIsServed) {
   const std::string served =
-      " (build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, version, "
-      "info and the same under 'docker image' are)";
+      " (build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, create, "
+      "ps, logs, exec, stop, kill, rm, wait, port, start, restart, cp, network, volume, version, info and the same "
+      "under 'docker image' and 'docker container' are)";
   const std::pair<Args, std::string> cases[] = {
       {{"swarm", "init"}, "docker: 'swarm' is not served by scangate" + served},
-      {{"exec", "c", "ls"},
-       "docker: 'exec' is not served by scangate (containers end with their 'docker run'; what goes on beside a job "
-       "belongs to its 'services:')"},
+      {{"exec", "c"},
+       "docker exec: requires at least 2 arguments, a container and a command (see 'docker exec --help')"},
+      {{"exec", "--privileged", "c", "ls"},
+       "docker exec: --privileged is not served by scangate (a container gets no more rights than docker gives by "
+       "default)"},
+      {{"logs", "--tail", "x", "c"}, "docker logs: --tail 'x' is no number"},
+      {{"stop", "-t", "x", "c"}, "docker stop: --time 'x' is no number of seconds"},
+      {{"kill", "-s", "NOPE", "c"}, "docker kill: --signal: 'NOPE' is no signal"},
+      {{"rename", "a", "../b"}, "docker rename: '../b' is no name"},
+      {{"volume", "create", "a/b"}, "docker volume create: 'a/b' is no name"},
+      {{"volume", "connect", "a", "b"},
+       "docker volume: 'connect' is not served by scangate (create, rm, ls, inspect, prune are)"},
       {{"manifest", "create", "a", "b"},
        "docker: 'manifest' is not served by scangate (images are built for the runner's own platform; push each and "
        "join "
@@ -181,8 +191,8 @@ TEST(Docker, RefusalsSayWhatIsServed) {
        "docker login: --password and --password-stdin are mutually exclusive"},
       {{"images", "--filter", "since=x"},
        "docker images: --filter since is not served by scangate (reference and dangling are)"},
-      {{"inspect", "--type", "container", "a"},
-       "docker inspect: --type container is not served by scangate (image is)"},
+      {{"inspect", "--type", "network", "a"},
+       "docker inspect: --type network is not served by scangate (image and container are)"},
   };
   for (const auto& [args, message] : cases)
     EXPECT_EQ(error_of(args), message);
