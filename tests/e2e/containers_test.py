@@ -27,7 +27,7 @@ HEALTHCHECK --interval=1s CMD test -e /tmp/www/index.html
 CMD ["/bin/serve"]
 """
 BUILD = "docker build -q -t app ."
-UP = "for i in $(seq 50); do busybox wget -q -O - http://{} && break; sleep 0.1; done"
+UP = "for i in $(seq 50); do busybox wget -q -O - http://{}/ && break; sleep 0.1; done"
 
 
 @unittest.skipUnless(shutil.which("pasta") or shutil.which("slirp4netns"), "neither pasta (passt) nor slirp4netns is installed: jobs have no network of their own")
@@ -146,7 +146,7 @@ class Containers(Commands):
         self.assertEqual(self.left_over(), [])
 
     def test_a_fork_bomb_and_a_memory_hog_are_held_by_the_jobs_limits(self):
-        self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}}, limits={"processes": 60, "memory": "256M"})
+        self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}}, sandbox={"pids": 60, "memory": "256MiB"})
         if "limits on memory, pids" not in self.run_scangate("doctor").out + self.run_scangate("doctor").err:
             self.skipTest("this host lets nobody set limits")
         log = self.script([
