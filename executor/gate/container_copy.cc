@@ -147,7 +147,8 @@ Result<void> copy_content(int from_root, const std::string& from, int to_root, c
 Result<void> copy_path(int from_root, const std::string& from, int to_root, const std::string& to, CopiedOwners owners,
                        const Cancel& cancel) {
   const bool only_content = from.ends_with("/.") || from == ".";
-  fs::path source_path = fs::path(from).lexically_normal();
+  // From the root on, so that no ".." is left: the last part of a path is looked up without open_in_root().
+  fs::path source_path = (fs::path("/") / from).lexically_normal();
   if (!source_path.has_filename() && source_path.has_relative_path()) source_path = source_path.parent_path();
   const std::string parent_path = source_path.has_parent_path() ? source_path.parent_path().string() : "/";
   const std::string source_name = source_path.filename().string();
@@ -168,7 +169,7 @@ Result<void> copy_path(int from_root, const std::string& from, int to_root, cons
     return copier.entry(parent->get(), source_name, target->get(), source_name, from, 0);
   // It is to become what `to` names.
   if (to.ends_with('/') && !S_ISDIR(status.st_mode)) return fail(no_such(to));
-  fs::path target_path = fs::path(to).lexically_normal();
+  fs::path target_path = (fs::path("/") / to).lexically_normal();
   if (!target_path.has_filename()) target_path = target_path.parent_path();
   const auto above = open_in_root(to_root, target_path.has_parent_path() ? target_path.parent_path().string() : "/",
                                   O_RDONLY | O_DIRECTORY);

@@ -106,7 +106,8 @@ std::string inspect_container_json(const JobContainer& container, ContainerHealt
                              {"StartedAt", time_text(state.started)},
                              {"FinishedAt", time_text(state.finished)}};
   if (health != ContainerHealth::none)
-    state_json["Health"] = {{"Status", container_health_name(health)}, {"FailingStreak", 0}, {"Log", ordered_json::array()}};
+    state_json["Health"] = {
+        {"Status", container_health_name(health)}, {"FailingStreak", 0}, {"Log", ordered_json::array()}};
   ordered_json labels = ordered_json::object();
   for (const auto& [key, value] : facts.labels)
     labels[key] = value;

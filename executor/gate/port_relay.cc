@@ -26,6 +26,12 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
+// A port whose last connections are not forgotten yet can be listened on again: a container is stopped and started.
+void allow_again(int fd) {
+  const int yes = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
+
 // In a thread of its own, whose network it changes. Nothing where IPv6 is switched off.
 UniqueFd listen_v6(int namespace_fd, std::uint16_t port) {
   if (namespace_fd >= 0 && setns(namespace_fd, CLONE_NEWNET) != 0) return {};
@@ -34,6 +40,7 @@ UniqueFd listen_v6(int namespace_fd, std::uint16_t port) {
   address.sin6_family = AF_INET6;
   address.sin6_port = htons(port);
   address.sin6_addr = in6addr_loopback;
+  allow_again(fd.get());
   if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(fd.get(), SOMAXCONN) != 0)
     return {};
@@ -103,6 +110,7 @@ Result<std::unique_ptr<PortRelay>> PortRelay::start(const JobNetwork* network, s
     if (network != nullptr) return network->listen_loopback(from);
     UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_in address = loopback(from);
+    allow_again(fd.get());
     if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
         listen(fd.get(), SOMAXCONN) != 0)
       return fail(host_error(fmt::format("cannot listen on 127.0.0.1:{}", from), errno));

@@ -179,8 +179,10 @@ Result<RunRequest> parse_run(std::string_view command, std::span<const std::stri
                    }};
   const Flag name{"name", '\0', Kind::value, [&](const std::string& value) -> Result<void> {
                     if (!is_object_name(value))
-                      return fail(Error(Fault::user, fmt::format("'{}' is no name", printable(value)))
-                                      .remedy("letters, digits, '_', '.' and '-' make one, at least two"));
+                      return fail(
+                          Fault::user,
+                          fmt::format("'{}' is no name: letters, digits, '_', '.' and '-' make one, at least two",
+                                      printable(value)));
                     out.name = value;
                     return {};
                   }};

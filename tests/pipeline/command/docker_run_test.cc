@@ -103,8 +103,8 @@ TEST(DockerRun, APublishedPortIsReadInEveryFormDockerTakes) {
 TEST(DockerRun, WhatChangesNothingIsNoted) {
   const auto request = run({"--init", "--memory=1g", "--add-host", "a.test:::1", "--name", "app", "nginx"});
   ASSERT_TRUE(request);
-  EXPECT_EQ(request->notes, (Args{"--init: what is left of a container ends with it",
-                                  "--memory: the job's own limits hold"}));
+  EXPECT_EQ(request->notes,
+            (Args{"--init: what is left of a container ends with it", "--memory: the job's own limits hold"}));
   EXPECT_EQ(request->add_hosts, (std::vector<std::pair<std::string, std::string>>{{"a.test", "::1"}}));
   EXPECT_EQ(request->name, "app");
 }
@@ -119,7 +119,7 @@ TEST(DockerRun, WrongUseIsToldAsDockerDoes) {
       {{"--mount", "type=npipe,target=/x", "i"},
        "docker run: --mount: type 'npipe' is not served, 'bind', 'volume' and 'tmpfs' are"},
       {{"--name", "../x", "i"},
-       "docker run: --name: '../x' is no name (letters, digits, '_', '.' and '-' make one, at least two)"},
+       "docker run: --name: '../x' is no name: letters, digits, '_', '.' and '-' make one, at least two"},
       {{"-v", "a b:/x", "i"}, "docker run: --volume: 'a b' is no volume's name"},
       {{"--add-host", "a:b c", "i"}, "docker run: --add-host: 'a:b c' is not name:address"},
   };
