@@ -18,13 +18,15 @@ struct Program {
   Front serve;
 };
 
-constexpr std::array<Program, 9> kPrograms = {{
+constexpr std::array<Program, 11> kPrograms = {{
     {"aws", serve_aws},
     {"buildah", serve_buildah},
     {"crane", serve_crane},
     {"docker", serve_docker},
     {"docker-compose", serve_compose},
     {"executor", serve_kaniko},
+    {"inline_scan", serve_inline_scan},
+    {"inline_scan.sh", serve_inline_scan},
     {"nerdctl", serve_docker},
     {"podman", serve_podman},
     {"skopeo", serve_skopeo},

@@ -1,6 +1,9 @@
 #include "executor/gate/scanner_answer.h"
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "executor/gate/tool_fronts.h"
 #include "executor/settings/settings.h"
 #include "pipeline/command/scanner.h"
 #include "scan/report/report.h"
@@ -50,19 +53,33 @@ std::optional<int> answer_scanner(ImageCommands& images, GateCall& call, const c
   const auto result = images.scan(call, *digest, name ? name->familiar() : request.image);
   if (!result) return call.fail_with(result.error(), exit_number(ExitCode::undecided));
   if (!request.output.empty()) {
-    const std::string path = in_job(asked, request.output);
+    std::string path = in_job(asked, request.output);
+    if (!path.empty() && call.files.open_folder(path)) path += "/scangate.json";
     if (path.empty()) {
       call.say(fmt::format("note: the report {} would be in no folder of the job, and is not written\n",
                            printable(request.output)));
     } else {
-      const auto written =
-          call.files.write(path, render_report(report_format(request.format), {*result}, ReportOptions{}));
+      const auto written = call.files.write(
+          path, render_report(path.ends_with("/scangate.json") ? ReportFormat::json : report_format(request.format),
+                              {*result}, ReportOptions{}));
       if (!written) return call.fail_with(written.error());
       call.say(fmt::format("note: {} holds scangate's report, not {}'s\n", printable(path), request.scanner));
     }
   }
   if (images.engine().settings().enforce != Enforce::strict) return 0;
   return exit_number(exit_code_of(result->verdict.outcome));
+}
+
+// Anchore's script and Sysdig's, which was made from it, go by one name; only Sysdig's takes a token.
+int serve_inline_scan(ImageCommands& images, GateCall& call) {
+  command::RunRequest asked;
+  asked.command.assign(call.arguments().begin(), call.arguments().end());
+  const bool sysdig = std::any_of(asked.command.begin(), asked.command.end(),
+                                  [](const std::string& word) { return word == "-k" || word.starts_with("--sysdig"); });
+  asked.image = sysdig ? "sysdig/secure-inline-scan" : "anchore/inline-scan";
+  asked.volumes.push_back({.source = "/", .target = "/"});  // it writes to the job's own folders
+  asked.directory = call.files.absolute(".");
+  return answer_scanner(images, call, asked).value_or(kCommandFailed);
 }
 
 }  // namespace scangate

@@ -8,6 +8,7 @@ namespace scangate {
 int serve_aws(ImageCommands& images, GateCall& call);
 int serve_buildah(ImageCommands& images, GateCall& call);
 int serve_crane(ImageCommands& images, GateCall& call);
+int serve_inline_scan(ImageCommands& images, GateCall& call);
 int serve_kaniko(ImageCommands& images, GateCall& call);
 int serve_podman(ImageCommands& images, GateCall& call);
 int serve_skopeo(ImageCommands& images, GateCall& call);

@@ -131,7 +131,13 @@ class Commands(Case):
             f"docker run --rm -v /var/run/docker.sock:/var/run/docker.sock aquasec/trivy:0.50 image --exit-code 1 --severity HIGH {self.name}:1",
             f"printf 'FROM {self.name}:1\\nEXPOSE 22\\n' | docker build -q -t {self.name}:2 -",
             f"docker run --rm -v \"$PWD:/out\" anchore/grype {self.name}:2 -o json --file /out/grype.json || echo code $?",
+            f"inline_scan.sh analyze -s https://secure.example -k token -R . {self.name}:1; echo code sysdig $?",
+            f"inline_scan scan -r {self.name}:2 || echo code anchore $?",
         ])
+        self.assertIn(f"Sysdig inline scan of {self.name}:1 is answered by scangate's own scan", log)
+        self.assertIn(f"Anchore inline scan of {self.name}:2 is answered by scangate's own scan", log)
+        self.assertIn("code sysdig 0\ncode anchore 3\n", "".join(line for line in log.splitlines(True) if line.startswith("code ")))
+        self.assertTrue(json.loads(self.project["scangate.json"]))
         self.assertIn(f"Trivy of {self.name}:1 is answered by scangate's own scan", log)
         self.assertIn("code 3", log)
         self.assertTrue(json.loads(self.project["grype.json"]))

@@ -1,5 +1,6 @@
 """Containers in a job: what people test with `docker run -d` before they push it, without a daemon."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -118,14 +119,38 @@ class Containers(Commands):
                      "note: --memory: the job's own limits hold\n", "note: --restart: a container that ended stays so\n", "\ndata\n", "\nnet\n", "no such volume", "kept apart\n"):
             self.assertIn(text, log)
 
+    def test_podman_and_nerdctl_do_the_same_and_containers_are_renamed_restarted_and_killed(self):
+        log = self.script([
+            "podman run -d --name one app > /dev/null; docker rename one two; nerdctl ps --format '{{.Names}}'",
+            "podman restart -t 5 two; docker exec two echo runs again",
+            "docker kill two; docker wait two; docker inspect -f '{{.State.Status}}' two",
+            "docker run -d --name three app > /dev/null; docker stop -t 5 three; docker kill three || echo kill code $?",
+            "for verb in attach stats top commit pause; do docker $verb three || echo $verb code $?; done",
+            "docker rm two three",
+        ])
+        for text in ("\ntwo\n", "runs again\n", "\n137\nexited\n", "kill code 1\n"):
+            self.assertIn(text, log)
+        for verb in ("attach", "stats", "top", "commit", "pause"):
+            self.assertIn(f"docker: '{verb}' is not served by scangate", log)
+
+    def test_volumes_last_until_the_jobs_end_and_containers_do_not(self):
+        lines = [BUILD, "docker run --rm -v data:/data app sh -c 'echo kept > /data/x'", "docker run -d --name left app > /dev/null"]
+        job = Job(self, lines, after=["docker run --rm -v data:/data app cat /data/x", "echo containers: $(docker ps -aq | wc -l)"],
+                  files={"Dockerfile": DOCKERFILE, "serve": SERVE, "app.txt": "application\n"})
+        self.assertEqual(job.run().code, 0, job.log)
+        self.assertIn("\nkept\n", job.log)
+        self.assertIn("containers: 0\n", job.log)
+        self.assertEqual(job.cleanup().code, 0)
+        self.assertEqual(self.left_over(), [])
+
     def test_containers_end_with_the_script(self):
-        marker = "4711.25"
+        marker = f"4711.{os.getpid()}25"
         log = self.script([f"docker run -d --name left app sh -c 'sleep {marker} & sleep {marker}'", "docker exec -d left sleep " + marker, "docker logs -f left & sleep 0.2"])
         self.assertNotIn("ERROR", log)
         self.assertEqual(self.running(marker), [])
 
     def test_a_killed_gate_leaves_no_container(self):
-        marker = "4711.75"
+        marker = f"4711.{os.getpid()}75"
         self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}}, sandbox={"pids": 1000})
         lines = [BUILD, f"docker run -d -p 8080:80 app sh -c 'sleep {marker}'", "echo $((40 + 2)) is up", "sleep 1000"]
         job = Job(self, lines, files={"Dockerfile": DOCKERFILE, "serve": SERVE, "app.txt": "application\n"})
@@ -150,9 +175,10 @@ class Containers(Commands):
     def test_a_fork_bomb_and_a_memory_hog_are_held_by_the_jobs_limits(self):
         # The runtimes have some threads of their own.
         self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}}, sandbox={"pids": 100, "memory": "256MiB"})
+        marker = f"5021.{os.getpid()}"
         lines = [
             BUILD,
-            "docker run -d --name bomb app sh -c 'i=0; while [ $i -lt 500 ]; do sleep 5021 & i=$((i+1)); done; sleep 5021'",
+            f"docker run -d --name bomb app sh -c 'i=0; while [ $i -lt 500 ]; do sleep {marker} & i=$((i+1)); done; sleep {marker}'",
             "docker wait bomb; docker logs bomb; docker rm -f bomb",
             "docker run --rm app sh -c 'busybox tail -c 1000m /dev/zero' || echo hog code $?",
             "echo the script goes on",
@@ -167,7 +193,7 @@ class Containers(Commands):
         self.assertIn("an't fork", job.log)  # dash and bash differ in the rest
         self.assertIn("hog code 137\n", job.log)
         self.assertIn("the script goes on\n", job.log)
-        self.assertEqual(self.running("5021"), [])
+        self.assertEqual(self.running(marker), [])
         self.assertEqual(job.cleanup().code, 0)
         self.assertEqual(self.left_over(), [])
 
