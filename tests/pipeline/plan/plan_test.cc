@@ -86,8 +86,9 @@ TEST(Plan, WhatIsNotServedIsANote) {
   EXPECT_EQ(
       notes(plan->jobs.at(0)),
       (Lines{".gitlab-ci.yml:3:7: docker: 'swarm' is not served by scangate (build, buildx build, push, pull, tag, "
-             "login, logout, images, inspect, history, rmi, save, load, run, version, info and the same under "
-             "'docker image' are)",
+             "login, logout, images, inspect, history, rmi, save, load, run, create, ps, logs, exec, stop, kill, rm, "
+             "wait, port, start, restart, cp, network, volume, version, info and the same under 'docker image' and "
+             "'docker container' are)",
              ".gitlab-ci.yml:4:7: podman push: requires exactly 1 argument, the image (see 'docker push --help')",
              ".gitlab-ci.yml:5:7: 'skopeo' is not read by the plan; the gate decides at run time",
              ".gitlab-ci.yml:6:7: 'executor' is not read by the plan; the gate decides at run time",
