@@ -159,6 +159,7 @@ class Containers(Commands):
         job.get_sources()
         gate = subprocess.Popen([str(SCANGATE), "executor", "run", str(job.script_file("build_script", [f"cd {job.project}", *lines])), "build_script"],
                                 env=job.environment(), cwd=job.temporary, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(gate.kill)  # also when the test fails before it does
         for line in gate.stdout:
             if line.startswith(b"42 is up"):
                 break

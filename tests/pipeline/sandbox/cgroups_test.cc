@@ -61,6 +61,26 @@ TEST_F(CgroupTree, GroupsOfMakersThatAreGoneAreRemoved) {
   EXPECT_TRUE(fs::exists(foreign));
 }
 
+TEST_F(CgroupTree, RunsAtTheSameTimeShareAGroupUnlessTheyHaveLimitsOfTheirOwn) {
+  const RunLimits limits{.groups = std::make_shared<Cgroups>(SandboxLimits{}, folder_.path(), "0::/\n"),
+                         .defaults = {}};
+  auto first = limits.group_for({});
+  auto second = limits.group_for({});
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->get(), second->get());
+  SandboxSpec own;
+  own.limits.processes = 5;
+  const auto apart = limits.group_for(own);
+  ASSERT_TRUE(apart);
+  EXPECT_NE(apart->get(), first->get());
+  const std::weak_ptr<Cgroup> shared = *first;
+  first->reset();
+  EXPECT_FALSE(shared.expired());
+  second->reset();
+  EXPECT_TRUE(shared.expired());
+  EXPECT_TRUE(limits.group_for({}));
+}
+
 // On this machine's own groups, with whatever version it has.
 class LimitsTest : public testing::TestWithParam<std::string> {
  protected:
