@@ -122,35 +122,21 @@ void check_sandbox(const HostFacts& facts, Checks& checks) {
 }
 
 void check_cgroups(const HostFacts& facts, Checks& checks) {
-  const std::string none = "limits of jobs cannot be set: ";
+  if (facts.limits.works) {
+    checks.ok("cgroups", facts.limits.text);
+    return;
+  }
   switch (facts.cgroups) {
     case HostFacts::Cgroups::none:
-      checks.warning("cgroups", none + "no cgroup file system", "mount cgroup2 at /sys/fs/cgroup");
+      checks.warning("cgroups", "no limits: no cgroup file system", "mount cgroup2 at /sys/fs/cgroup");
       return;
     case HostFacts::Cgroups::v1:
     case HostFacts::Cgroups::hybrid:
-      checks.warning(
-          "cgroups",
-          none + (facts.cgroups == HostFacts::Cgroups::v1 ? "cgroup version 1" : "versions 1 and 2 are mixed"),
-          "boot with systemd.unified_cgroup_hierarchy=1");
+      checks.warning("cgroups", facts.limits.text, "boot with systemd.unified_cgroup_hierarchy=1");
       return;
     case HostFacts::Cgroups::v2:
-      break;
+      checks.warning("cgroups", facts.limits.text, "Delegate=yes in the runner's systemd unit");
   }
-  const auto has = [&](std::string_view name) {
-    return std::find(facts.cgroup_controllers.begin(), facts.cgroup_controllers.end(), name) !=
-           facts.cgroup_controllers.end();
-  };
-  const std::string delegate = "Delegate=yes in the runner's systemd unit";
-  if (!facts.cgroup_writable)
-    checks.warning("cgroups", none + "our cgroup is not writable", delegate);
-  else if (!has("memory") || !has("pids") || !has("cpu"))
-    checks.warning(
-        "cgroups",
-        fmt::format("{}of cpu, memory and pids only '{}' is delegated", none, fmt::join(facts.cgroup_controllers, " ")),
-        delegate);
-  else
-    checks.ok("cgroups", "version 2, writable");
 }
 
 void check_network(const HostFacts& facts, Checks& checks) {

@@ -18,6 +18,7 @@
 #include "pipeline/image/snapshot.h"
 #include "pipeline/image/store.h"
 #include "pipeline/registry/endpoint.h"
+#include "pipeline/sandbox/cgroups.h"
 #include "pipeline/sandbox/network.h"
 #include "pipeline/sandbox/sandbox.h"
 #include "scan/advisory/advisory.h"
@@ -82,26 +83,20 @@ std::uint64_t subordinate_count(const fs::path& path, const std::string& user) {
   return 0;
 }
 
-// cgroups(7): in a unified hierarchy the process's line of /proc/self/cgroup starts with "0::".
 void read_cgroups(HostFacts& facts) {
   std::error_code ignored;
   const fs::path root = "/sys/fs/cgroup";
-  if (!fs::exists(root / "cgroup.controllers", ignored)) {
-    if (fs::exists(root / "unified", ignored))
-      facts.cgroups = HostFacts::Cgroups::hybrid;
-    else if (fs::exists(root / "memory", ignored) || fs::exists(root / "pids", ignored))
-      facts.cgroups = HostFacts::Cgroups::v1;
-    return;
-  }
-  facts.cgroups = HostFacts::Cgroups::v2;
-  fs::path own = root;
-  if (const auto text = small_file("/proc/self/cgroup"))
-    for (const auto& line : split(*text, '\n'))
-      if (line.starts_with("0::/") && line.find("..") == std::string::npos) own = root / line.substr(4);
-  facts.cgroup_writable = access(own.c_str(), W_OK) == 0 && access((own / "cgroup.procs").c_str(), W_OK) == 0;
-  if (const auto text = small_file(own / "cgroup.controllers"))
-    for (const auto& word : split(trim(*text), ' '))
-      if (!word.empty()) facts.cgroup_controllers.push_back(word);
+  if (fs::exists(root / "cgroup.controllers", ignored))
+    facts.cgroups = HostFacts::Cgroups::v2;
+  else if (fs::exists(root / "unified", ignored))
+    facts.cgroups = HostFacts::Cgroups::hybrid;
+  else if (fs::exists(root / "memory", ignored) || fs::exists(root / "pids", ignored))
+    facts.cgroups = HostFacts::Cgroups::v1;
+  // Tried, as a job would: whether a group can be made is not to be seen from outside.
+  const SandboxLimits all{.memory_bytes = std::uint64_t{64} << 20U, .cpus = 1.0, .processes = 64};
+  const auto groups = Cgroups::probe(all);
+  const auto made = groups->make(all);
+  facts.limits = made ? Trial{groups->complete(), groups->description()} : Trial{false, made.error().text()};
 }
 
 void read_runner_config(HostFacts& facts, const FactsRequest& request) {
@@ -173,8 +168,10 @@ void try_store(HostFacts& facts, const FactsRequest& request, ProcessRunner& run
     const auto snapshots = Snapshots::probe(*store);
     facts.overlay = snapshots ? Trial{true, std::string(snapshot_mode_name(snapshots->mode()))}
                               : Trial{false, snapshots.error().text()};
-    const auto sandbox =
-        probe_sandbox({.runtime = request.settings.runtime, .state_folder = work->path() / "sandbox"}, runner);
+    const auto sandbox = probe_sandbox({.runtime = request.settings.runtime,
+                                        .state_folder = work->path() / "sandbox",
+                                        .limits = request.settings.limits},
+                                       runner);
     facts.sandbox = sandbox ? Trial{true, (*sandbox)->description()} : Trial{false, sandbox.error().text()};
     const auto network = JobNetwork::make({.choice = request.settings.network,
                                            .host_loopback_ports = request.settings.allow_host_loopback,

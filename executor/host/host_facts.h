@@ -45,9 +45,8 @@ struct HostFacts {
   std::optional<bool> apparmor_restricts_namespaces;  // kernel.apparmor_restrict_unprivileged_userns, Ubuntu's
   bool seccomp_filter = false;
   enum class Cgroups { none, v1, hybrid, v2 } cgroups = Cgroups::none;
-  bool cgroup_writable = false;                 // our own one, in v2
-  std::vector<std::string> cgroup_controllers;  // delegated to it
-  std::uint64_t subordinate_uids = 0;           // size of the first range of /etc/subuid
+  Trial limits;                        // of processors, memory and processes together; text: which of them
+  std::uint64_t subordinate_uids = 0;  // size of the first range of /etc/subuid
   std::uint64_t subordinate_gids = 0;
   // Trials.
   Trial namespaces;

@@ -143,6 +143,7 @@ Cgroups::Cgroups(const SandboxLimits& wanted, fs::path mount, std::string_view o
     limited.push_back(controller);
     places_.push_back({.controller = controller, .parent = *parent, .version = version});
   }
+  complete_ = missing.empty();
   if (limited.empty() && missing.empty())
     description_ = "no limits configured";
   else if (limited.empty())

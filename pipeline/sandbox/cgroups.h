@@ -41,6 +41,8 @@ class Cgroups {
 
   // "limits on cpu, memory", "no limits configured", "limits on pids (not on cpu: …)".
   const std::string& description() const { return description_; }
+  // Everything that was wanted can be had.
+  bool complete() const { return complete_; }
   // Groups with these limits, as far as the controllers can be had; without any the group is empty. Errors:
   // Fault::host.
   Result<std::unique_ptr<Cgroup>> make(const SandboxLimits& limits);
@@ -56,6 +58,7 @@ class Cgroups {
   };
   std::vector<Place> places_;
   std::string description_;
+  bool complete_ = false;
   std::atomic<unsigned> made_ = 0;
   std::mutex mutex_;
   std::weak_ptr<Cgroup> common_;

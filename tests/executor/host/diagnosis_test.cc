@@ -24,8 +24,7 @@ HostFacts healthy() {
   facts.unprivileged_namespaces = true;
   facts.seccomp_filter = true;
   facts.cgroups = HostFacts::Cgroups::v2;
-  facts.cgroup_writable = true;
-  facts.cgroup_controllers = {"cpu", "io", "memory", "pids"};
+  facts.limits = {true, "limits on cpu, memory, pids"};
   facts.subordinate_uids = facts.subordinate_gids = 65'536;
   facts.namespaces = {true, "root"};
   facts.overlay = {true, "overlay"};
@@ -67,7 +66,7 @@ TEST(Diagnosis, AHealthyHostIsAllGreen) {
             "ok       overlay        overlay\n"
             "ok       sandbox        crun 1.8.1 as root\n"
             "ok       seccomp        filters are available\n"
-            "ok       cgroups        version 2, writable\n"
+            "ok       cgroups        limits on cpu, memory, pids\n"
             "ok       network        own, through pasta\n"
             "ok       config         /etc/scangate/config.yaml\n"
             "ok       enforce        strict: what the policy stops stays here\n"
@@ -134,16 +133,18 @@ TEST(Diagnosis, EachFaultIsOneLineWithItsRemedy) {
       {[](HostFacts& f) { f.seccomp_filter = false; },
        "problem  seccomp        the kernel has no seccomp filters (boot a kernel with CONFIG_SECCOMP_FILTER)"},
       {[](HostFacts& f) { f.cgroups = HostFacts::Cgroups::hybrid; },
-       "warning  cgroups        limits of jobs cannot be set: versions 1 and 2 are mixed (boot with "
+       "ok       cgroups        limits on cpu, memory, pids"},
+      {[](HostFacts& f) {
+         f.cgroups = HostFacts::Cgroups::hybrid;
+         f.limits = {false, "no limits: the control groups of cpu, memory, pids cannot be written"};
+       },
+       "warning  cgroups        no limits: the control groups of cpu, memory, pids cannot be written (boot with "
        "systemd.unified_cgroup_hierarchy=1)"},
-      {[](HostFacts& f) { f.cgroups = HostFacts::Cgroups::none; },
-       "warning  cgroups        limits of jobs cannot be set: no cgroup file system (mount cgroup2 at /sys/fs/cgroup)"},
-      {[](HostFacts& f) { f.cgroup_writable = false; },
-       "warning  cgroups        limits of jobs cannot be set: our cgroup is not writable (Delegate=yes in the runner's "
-       "systemd unit)"},
-      {[](HostFacts& f) { f.cgroup_controllers = {"pids"}; },
-       "warning  cgroups        limits of jobs cannot be set: of cpu, memory and pids only 'pids' is delegated "
-       "(Delegate=yes in the runner's systemd unit)"},
+      {[](HostFacts& f) { f.cgroups = HostFacts::Cgroups::none, f.limits = {false, "no limits"}; },
+       "warning  cgroups        no limits: no cgroup file system (mount cgroup2 at /sys/fs/cgroup)"},
+      {[](HostFacts& f) { f.limits = {false, "limits on pids (not on cpu: its control groups cannot be written)"}; },
+       "warning  cgroups        limits on pids (not on cpu: its control groups cannot be written) (Delegate=yes in the "
+       "runner's systemd unit)"},
       {[](HostFacts& f) { f.network_own = false, f.network.text = "host (pasta: not installed)"; },
        "warning  network        jobs share the host's: host (pasta: not installed) (apt install passt)"},
       {[](HostFacts& f) {
