@@ -1,9 +1,7 @@
 // The one file that knows libmicrohttpd.
 #include "base/http_server/http_server.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -225,25 +223,6 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(UniqueFd listener, Handler
 HttpServer::~HttpServer() {
   state_->cancel.cancel();
   MHD_stop_daemon(state_->daemon);
-}
-
-Result<LoopbackListener> loopback_listener(UniqueFd socket) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0 || address.sin_family != AF_INET)
-    return fail(host_error("cannot tell where a socket listens", errno));
-  return LoopbackListener{std::move(socket), ntohs(address.sin_port)};
-}
-
-Result<LoopbackListener> listen_on_loopback() {
-  UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return fail(host_error("cannot make a socket", errno));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(fd.get(), 64) != 0)
-    return fail(host_error("cannot listen on 127.0.0.1", errno));
-  return loopback_listener(std::move(fd));
 }
 
 }  // namespace scangate

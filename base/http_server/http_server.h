@@ -58,13 +58,4 @@ class HttpServer {
   std::unique_ptr<State> state_;
 };
 
-// A socket on 127.0.0.1 at a free port, and its port.
-struct LoopbackListener {
-  UniqueFd socket;
-  int port = 0;
-};
-Result<LoopbackListener> listen_on_loopback();
-// The same for a socket that listens already, perhaps in another network namespace.
-Result<LoopbackListener> loopback_listener(UniqueFd socket);
-
 }  // namespace scangate

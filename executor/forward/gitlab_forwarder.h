@@ -8,6 +8,7 @@
 
 #include "base/http/http.h"
 #include "base/http_server/http_server.h"
+#include "base/loopback.h"
 #include "executor/broker/broker.h"
 #include "executor/gitlab/server_address.h"
 

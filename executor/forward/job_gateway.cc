@@ -13,7 +13,7 @@ namespace scangate {
 namespace fs = std::filesystem;
 namespace {
 
-// Where the forwarder listens, see loopback_listener().
+// Where the forwarder listens: base/loopback.h.
 constexpr std::string_view kLoopback = "127.0.0.1";
 
 // Between a variable's "=" and its value stand only these, however often the runner quoted the script.
@@ -39,15 +39,14 @@ std::string quoted(const std::string& word) {
 }  // namespace
 
 Result<JobGateway> JobGateway::open(std::shared_ptr<const Broker> broker, std::optional<ForwarderTarget> target,
-                                    UniqueFd listener, std::shared_ptr<HttpTransport> transport) {
+                                    LoopbackListener listener, std::shared_ptr<HttpTransport> transport) {
   JobGateway out;
   out.broker_ = std::move(broker);
   if (!target) return out;
   out.server_ = target->server;
   out.project_path_ = target->project_path;
-  SCANGATE_TRY(auto socket, loopback_listener(std::move(listener)));
   SCANGATE_TRY(out.forwarder_,
-               GitLabForwarder::start(std::move(socket), std::move(*target), out.broker_, std::move(transport)));
+               GitLabForwarder::start(std::move(listener), std::move(*target), out.broker_, std::move(transport)));
   return out;
 }
 

@@ -21,7 +21,7 @@ class JobGateway {
   // `listener`: on 127.0.0.1 of the script's network. Without a target (the job response names no server) there is no
   // forwarder, only placeholders.
   static Result<JobGateway> open(std::shared_ptr<const Broker> broker, std::optional<ForwarderTarget> target,
-                                 UniqueFd listener, std::shared_ptr<HttpTransport> transport);
+                                 LoopbackListener listener, std::shared_ptr<HttpTransport> transport);
 
   // The script in a file in memory, at its beginning: every secret concealed, CI_API_V4_URL and CI_API_GRAPHQL_URL
   // leading to the forwarder, which no proxy of the job's is asked for.

@@ -13,24 +13,12 @@
 #include <list>
 #include <vector>
 
+#include "base/loopback.h"
+
 namespace scangate {
 namespace {
 
 constexpr std::size_t kBufferBytes = 64U << 10U;
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-// A port whose last connections are not forgotten yet can be listened on again: a container is stopped and started.
-void allow_again(int fd) {
-  const int yes = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-}
 
 // In a thread of its own, whose network it changes. Nothing where IPv6 is switched off.
 UniqueFd listen_v6(int namespace_fd, std::uint16_t port) {
@@ -40,7 +28,8 @@ UniqueFd listen_v6(int namespace_fd, std::uint16_t port) {
   address.sin6_family = AF_INET6;
   address.sin6_port = htons(port);
   address.sin6_addr = in6addr_loopback;
-  allow_again(fd.get());
+  const int yes = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(fd.get(), SOMAXCONN) != 0)
     return {};
@@ -106,27 +95,13 @@ struct Relayed {
 
 Result<std::unique_ptr<PortRelay>> PortRelay::start(const JobNetwork* network, std::uint16_t from, std::uint16_t to) {
   std::unique_ptr<PortRelay> out(new PortRelay);
-  const auto listen_here = [&]() -> Result<UniqueFd> {
-    if (network != nullptr) return network->listen_loopback(from);
-    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const sockaddr_in address = loopback(from);
-    allow_again(fd.get());
-    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        listen(fd.get(), SOMAXCONN) != 0)
-      return fail(host_error(fmt::format("cannot listen on 127.0.0.1:{}", from), errno));
-    return fd;
-  };
-  auto listening = listen_here();
+  auto listening = network != nullptr ? network->listen_loopback(from) : listen_on_loopback(from);
   if (!listening)
     return fail(Fault::user, fmt::format("port {} cannot be published: {}", from, listening.error().cause()));
-  out->listener_ = std::move(*listening);
+  out->listener_ = std::move(listening->socket);
+  out->port_ = listening->port;
   fcntl(out->listener_.get(), F_SETFL, O_NONBLOCK);
   const int namespace_fd = network == nullptr ? -1 : network->namespace_fd();
-  sockaddr_in bound{};
-  socklen_t size = sizeof bound;
-  if (getsockname(out->listener_.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
-    return fail(host_error("cannot look at a socket", errno));
-  out->port_ = ntohs(bound.sin_port);
   out->stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
   if (!out->stop_) return fail(host_error("cannot make an event", errno));
   out->namespace_fd_ = namespace_fd;
@@ -145,7 +120,7 @@ void PortRelay::serve(std::uint16_t to) {
   // For the sockets to the container; the thread does nothing else.
   if (namespace_fd_ >= 0 && setns(namespace_fd_, CLONE_NEWNET) != 0) return;
   std::list<Relayed> all;
-  const sockaddr_in target = loopback(to);
+  const sockaddr_in target = loopback_address(to);
   for (;;) {
     const bool room = all.size() < kMaxRelayed;
     std::vector<pollfd> waits = {

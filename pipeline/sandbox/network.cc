@@ -57,14 +57,6 @@ void relax_namespace() {
   set("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
 }
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
 // Whether processes of the host can enter what we make: no user namespace of our own is in between.
 // user_namespaces(7).
 bool in_first_user_namespace() {
@@ -208,17 +200,10 @@ Result<void> JobNetwork::enter(const std::function<Result<void>()>& work) const 
   });
 }
 
-Result<UniqueFd> JobNetwork::listen_loopback(std::uint16_t port) const {
-  UniqueFd listening;
+Result<LoopbackListener> JobNetwork::listen_loopback(std::uint16_t port) const {
+  LoopbackListener listening;
   SCANGATE_CHECK(enter([&]() -> Result<void> {
-    listening = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!listening) return fail(host_error("cannot make a socket", errno));
-    const int yes = 1;
-    setsockopt(listening.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    const sockaddr_in address = loopback(port);
-    if (bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        listen(listening.get(), SOMAXCONN) != 0)
-      return fail(host_error(fmt::format("cannot listen on 127.0.0.1:{} of the job's network", port), errno));
+    SCANGATE_TRY(listening, listen_on_loopback(port));
     return {};
   }));
   return listening;
@@ -229,7 +214,7 @@ Result<bool> JobNetwork::accepts(std::uint16_t port) const {
   SCANGATE_CHECK(enter([&]() -> Result<void> {
     const UniqueFd any(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!any) return fail(host_error("cannot make a socket", errno));
-    const sockaddr_in address = loopback(port);
+    const sockaddr_in address = loopback_address(port);
     if (connect(any.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
       connected = true;
       return {};

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/loopback.h"
 #include "base/process.h"
 
 namespace scangate {
@@ -64,8 +65,8 @@ class JobNetwork {
   const std::optional<std::string>& resolv_conf() const { return resolv_conf_; }
 
   // A listening TCP socket on 127.0.0.1 as programs in this network see it, served by our process from outside. Port 0
-  // takes a free one: getsockname(2). In host mode every process of the host reaches it.
-  Result<UniqueFd> listen_loopback(std::uint16_t port = 0) const;
+  // takes a free one. In host mode every process of the host reaches it.
+  Result<LoopbackListener> listen_loopback(std::uint16_t port = 0) const;
   // Whether something in this network takes connections at that port of 127.0.0.1.
   Result<bool> accepts(std::uint16_t port) const;
   // Whether the helper's name server answers a query within 5 s; false without a helper.

@@ -1,7 +1,5 @@
 #include "tests/support/http_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -12,6 +10,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "base/loopback.h"
 #include "base/text.h"
 
 namespace scangate::test {
@@ -44,16 +43,10 @@ std::string reason(int status) {
 }  // namespace
 
 HttpServer::HttpServer(Handler handler) : handler_(std::move(handler)) {
-  listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener_.get(), 64) != 0 ||
-      ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("cannot listen on loopback");
-  port_ = ntohs(address.sin_port);
+  auto listener = listen_on_loopback();
+  if (!listener) throw std::runtime_error(listener.error().text());
+  listener_ = std::move(listener->socket);
+  port_ = listener->port;
   acceptor_ = std::thread([this] {
     for (;;) {
       UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));

@@ -1,8 +1,7 @@
 #include "base/http_server/http_server.h"
+#include "base/loopback.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <future>
@@ -31,10 +30,7 @@ class HttpServerTest : public ::testing::Test {
 
   UniqueFd connect_to_server() const {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port_));
+    const sockaddr_in address = loopback_address(static_cast<std::uint16_t>(port_));
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     return fd;
   }

@@ -25,7 +25,7 @@ class Gateway : public ::testing::Test {
                                          .ca_file = {},
                                          .verify_certificates = true,
                                          .project_path = "group/app"},
-                         std::move(listener->socket), make_curl_transport({}));
+                         std::move(*listener), make_curl_transport({}));
     ASSERT_TRUE(opened) << opened.error().text();
     gateway_.emplace(std::move(*opened));
   }

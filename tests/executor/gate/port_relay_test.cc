@@ -1,50 +1,32 @@
 #include "executor/gate/port_relay.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
 
 #include "base/file.h"
+#include "base/loopback.h"
 
 namespace scangate {
 namespace {
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
 // Takes a free port of this host's loopback.
 class Listener {
  public:
-  Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    const sockaddr_in any = loopback(0);
-    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
-    EXPECT_EQ(listen(fd_.get(), 8), 0);
-  }
-  std::uint16_t port() const {
-    sockaddr_in bound{};
-    socklen_t size = sizeof bound;
-    EXPECT_EQ(getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&bound), &size), 0);
-    return ntohs(bound.sin_port);
-  }
-  UniqueFd accept() const { return UniqueFd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+  Listener() : listener_(listen_on_loopback().value()) {}
+  std::uint16_t port() const { return listener_.port; }
+  UniqueFd accept() const { return UniqueFd(accept4(listener_.socket.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
 
  private:
-  UniqueFd fd_;
+  LoopbackListener listener_;
 };
 
 // Empty when nobody listens there.
 UniqueFd connect_to(std::uint16_t port, int family = AF_INET) {
   UniqueFd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in four = loopback(port);
+  const sockaddr_in four = loopback_address(port);
   sockaddr_in6 six{};
   six.sin6_family = AF_INET6;
   six.sin6_port = htons(port);

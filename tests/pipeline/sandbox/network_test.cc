@@ -24,13 +24,6 @@
 namespace scangate {
 namespace {
 
-std::uint16_t port_of(const UniqueFd& socket) {
-  sockaddr_in address{};
-  socklen_t size = sizeof address;
-  EXPECT_EQ(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  return ntohs(address.sin_port);
-}
-
 TEST(ResolvConf, TheForwarderStandsForTheServerItAsks) {
   const struct {
     std::string_view host, expected;
@@ -89,7 +82,7 @@ TEST_F(NetworkTest, OurListenerIsReachedFromInsideAndFromNowhereElse) {
   ASSERT_TRUE(network) << network.error().text();
   const auto listening = (*network)->listen_loopback();
   ASSERT_TRUE(listening) << listening.error().text();
-  const std::uint16_t port = port_of(*listening);
+  const std::uint16_t port = listening->port;
   EXPECT_EQ((*network)->accepts(port).value(), true);
   const auto host = make(NetworkChoice::host);
   ASSERT_TRUE(host);
@@ -103,15 +96,15 @@ TEST_F(NetworkTest, HostsLoopbackIsNotReachedFromInside) {
   ASSERT_TRUE(listening) << listening.error().text();
   const auto network = make(NetworkChoice::own);
   if (!network) GTEST_SKIP() << network.error().text();
-  EXPECT_EQ((*host)->accepts(port_of(*listening)).value(), true);
-  EXPECT_EQ((*network)->accepts(port_of(*listening)).value(), false);
+  EXPECT_EQ((*host)->accepts(listening->port).value(), true);
+  EXPECT_EQ((*network)->accepts(listening->port).value(), false);
   // Nor by the gateway, which the helpers' defaults map to it.
   const std::string said = said_in(**network, fmt::format(R"(
       gateway=$(awk '$2 == "00000000" {{ print $3 }}' /proc/net/route)
       address=$(printf '%d.%d.%d.%d' 0x$(echo $gateway | cut -c7-8) 0x$(echo $gateway | cut -c5-6) 0x$(echo $gateway | cut -c3-4) 0x$(echo $gateway | cut -c1-2))
       echo "gateway $address"
       timeout 2 perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0); print connect($s, sockaddr_in({}, inet_aton($ARGV[0]))) ? "reached" : "refused"' $address || echo silent)",
-                                                          port_of(*listening)));
+                                                          listening->port));
   EXPECT_EQ(said.find("reached"), std::string::npos) << said;
   EXPECT_NE(said.find("gateway "), std::string::npos) << said;
 }
@@ -121,16 +114,16 @@ TEST_F(NetworkTest, ListedPortsOfTheHostsLoopbackAreReached) {
   ASSERT_TRUE(host);
   const auto listening = (*host)->listen_loopback();
   ASSERT_TRUE(listening) << listening.error().text();
-  const auto network = make(NetworkChoice::own, {port_of(*listening)});
+  const auto network = make(NetworkChoice::own, {listening->port});
   if (!network) GTEST_SKIP() << network.error().text();
   const UniqueFd taken = [&] {
     // A connection that reaches us, not only the helper.
     std::string said =
         said_in(**network, fmt::format("perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0); print connect($s, "
                                        "sockaddr_in({}, inet_aton(\"127.0.0.1\"))) ? 1 : 0; syswrite($s, \"hello\")'",
-                                       port_of(*listening)));
+                                       listening->port));
     EXPECT_EQ(said, "1");
-    return UniqueFd(accept(listening->get(), nullptr, nullptr));
+    return UniqueFd(accept(listening->socket.get(), nullptr, nullptr));
   }();
   std::array<char, 6> heard{};
   EXPECT_EQ(recv(taken.get(), heard.data(), 5, MSG_WAITALL), 5);
@@ -245,7 +238,7 @@ TEST_F(KeptNetworkTest, LaterProcessesUseItUntilItIsEnded) {
     ASSERT_TRUE(listening) << listening.error().text();
     const auto again = JobNetwork::kept(folder_.path(), settings());
     ASSERT_NE(again, nullptr) << "using it is not its end";
-    EXPECT_EQ(again->accepts(port_of(*listening)).value(), true);
+    EXPECT_EQ(again->accepts(listening->port).value(), true);
     const std::string routes = said_in(*again, "cut -f2 /proc/net/route");
     EXPECT_NE(routes.find("00000000"), std::string::npos) << routes;
   }
