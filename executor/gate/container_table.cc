@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <thread>
 
+#include "base/deadline.h"
 #include "base/text.h"
 
 namespace scangate {
@@ -106,24 +106,8 @@ ContainerHealth JobContainer::check_health(const Cancel& cancel) {
   spec.handle = nullptr;
   const std::chrono::nanoseconds limit =
       facts_.health->timeout.count() > 0 ? facts_.health->timeout : std::chrono::nanoseconds(kCheckTimeout);
-  const Cancel own;
-  std::mutex done_mutex;
-  std::condition_variable done_changed;
-  bool done = false;
-  std::thread watch([&] {
-    const auto until = std::chrono::steady_clock::now() + limit;
-    std::unique_lock lock(done_mutex);
-    while (!done && !cancel.cancelled() && std::chrono::steady_clock::now() < until)
-      done_changed.wait_for(lock, std::chrono::milliseconds(100));
-    if (!done) own.cancel();
-  });
-  const auto exit = running_.run_within(spec, own, {});
-  {
-    const std::lock_guard lock(done_mutex);
-    done = true;
-    done_changed.notify_all();
-  }
-  watch.join();
+  const Deadline deadline(cancel, std::chrono::ceil<std::chrono::milliseconds>(limit));
+  const auto exit = running_.run_within(spec, deadline.cancel(), {});
   const std::lock_guard lock(mutex_);
   if (exit && exit->shell_code() == 0) {
     failed_checks_ = 0;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/deadline.h"
 #include "base/file.h"
-#include "executor/local/deadline.h"
 #include "executor/local/file_trees.h"
 #include "executor/local/job_description.h"
 #include "executor/runner/job_images.h"

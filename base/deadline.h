@@ -1,5 +1,5 @@
 #pragma once
-// A time limit for one job, beside the wish to stop everything.
+// A time limit for one thing, beside the wish to stop everything.
 #include <chrono>
 #include <condition_variable>
 #include <mutex>

@@ -1,4 +1,4 @@
-#include "executor/local/deadline.h"
+#include "base/deadline.h"
 
 namespace scangate {
 namespace {
