@@ -20,12 +20,12 @@ class ContainerCopyTest : public testing::Test {
     auto made = TempDir::make(fs::temp_directory_path(), "container-copy-");
     ASSERT_TRUE(made);
     folder_.emplace(std::move(*made));
-    for (const char* name : {"container/etc", "container/d/e", "job/work"})
+    for (const char* name : {"container/etc", "container/d/e", "job/data"})
       fs::create_directories(folder_->path() / name);
     for (const auto& [name, text] : {std::pair{"secret", "the host's"},
                                      {"container/etc/passwd", "the container's"},
                                      {"container/d/e/f", "deep"},
-                                     {"job/work/given", "the job's"}})
+                                     {"job/data/given", "the job's"}})
       put(name, text);
     from_ = root("container");
     to_ = root("job");
@@ -62,17 +62,17 @@ class ContainerCopyTest : public testing::Test {
 constexpr const char* kUntouched = "container job secret the host's";
 
 TEST_F(ContainerCopyTest, FilesAndFoldersGoWhereDockerPutsThem) {
-  EXPECT_EQ(copy("/etc/passwd", "/work"), "");
-  EXPECT_EQ(text("job/work/passwd"), "the container's");
-  EXPECT_EQ(copy("/etc/passwd", "/work/renamed"), "");
-  EXPECT_EQ(text("job/work/renamed"), "the container's");
-  EXPECT_EQ(copy("/d", "/work"), "");
-  EXPECT_EQ(text("job/work/d/e/f"), "deep");
-  EXPECT_EQ(copy("/d", "/work/other"), "");
-  EXPECT_EQ(text("job/work/other/e/f"), "deep");
-  EXPECT_EQ(copy("/d/.", "/work"), "");
-  EXPECT_EQ(text("job/work/e/f"), "deep");
-  EXPECT_EQ(copy("/nothing", "/work"), "Could not find the file /nothing");
+  EXPECT_EQ(copy("/etc/passwd", "/data"), "");
+  EXPECT_EQ(text("job/data/passwd"), "the container's");
+  EXPECT_EQ(copy("/etc/passwd", "/data/renamed"), "");
+  EXPECT_EQ(text("job/data/renamed"), "the container's");
+  EXPECT_EQ(copy("/d", "/data"), "");
+  EXPECT_EQ(text("job/data/d/e/f"), "deep");
+  EXPECT_EQ(copy("/d", "/data/other"), "");
+  EXPECT_EQ(text("job/data/other/e/f"), "deep");
+  EXPECT_EQ(copy("/d/.", "/data"), "");
+  EXPECT_EQ(text("job/data/e/f"), "deep");
+  EXPECT_EQ(copy("/nothing", "/data"), "Could not find the file /nothing");
   EXPECT_EQ(copy("/etc/passwd", "/nothing/"), "Could not find the file /nothing/");
   EXPECT_EQ(copy("/etc/passwd", "/nothing/deeper"), "Could not find the file /nothing/deeper");
 }
@@ -83,24 +83,24 @@ TEST_F(ContainerCopyTest, NoPathToReadLeavesTheContainer) {
   link("../secret", "container/beside");
   for (const char* from : {"..", "../", "../.", "/..", "/../secret", "../secret", "d/../../secret",
                            "nothing/../../secret", "nothing/../..", "up/secret", "/up/up/up/secret", "up/../secret"}) {
-    copy(from, "/work");
+    copy(from, "/data");
     EXPECT_EQ(outside(), kUntouched) << from;
-    EXPECT_EQ(text("job/work/secret"), "absent") << from;
+    EXPECT_EQ(text("job/data/secret"), "absent") << from;
     EXPECT_FALSE(fs::exists(folder_->path() / "job/secret")) << from;
   }
   // A link is copied as one, and is the job's to follow or not.
   for (const char* from : {"straight", "beside"}) {
-    EXPECT_EQ(copy(from, "/work"), "");
-    EXPECT_TRUE(fs::is_symlink(folder_->path() / "job/work" / from));
+    EXPECT_EQ(copy(from, "/data"), "");
+    EXPECT_TRUE(fs::is_symlink(folder_->path() / "job/data" / from));
   }
 }
 
 TEST_F(ContainerCopyTest, NoPathToWriteLeavesTheJob) {
   link("../..", "job/up");
-  link("../secret", "job/work/passwd");
-  link(folder_->path().string(), "job/work/d");
-  for (const char* to : {"..", "../secret", "/../secret", "../new", "work/../../secret", "nothing/../../secret",
-                         "nothing/../..", "up/secret", "up", "up/up/..", "work", "work/passwd"})
+  link("../secret", "job/data/passwd");
+  link(folder_->path().string(), "job/data/d");
+  for (const char* to : {"..", "../secret", "/../secret", "../new", "data/../../secret", "nothing/../../secret",
+                         "nothing/../..", "up/secret", "up", "up/up/..", "data", "data/passwd"})
     for (const char* from : {"/etc/passwd", "/d"}) {
       copy(from, to);
       EXPECT_EQ(outside(), kUntouched) << from << " to " << to;
@@ -108,18 +108,18 @@ TEST_F(ContainerCopyTest, NoPathToWriteLeavesTheJob) {
 }
 
 TEST_F(ContainerCopyTest, FilesAreReplacedAndNotWrittenThrough) {
-  put("job/work/one", "one file");
-  fs::create_hard_link(folder_->path() / "job/work/one", folder_->path() / "job/work/passwd");
-  EXPECT_EQ(copy("/etc/passwd", "/work/passwd"), "");
-  EXPECT_EQ(text("job/work/passwd"), "the container's");
-  EXPECT_EQ(text("job/work/one"), "one file");
+  put("job/data/one", "one file");
+  fs::create_hard_link(folder_->path() / "job/data/one", folder_->path() / "job/data/passwd");
+  EXPECT_EQ(copy("/etc/passwd", "/data/passwd"), "");
+  EXPECT_EQ(text("job/data/passwd"), "the container's");
+  EXPECT_EQ(text("job/data/one"), "one file");
 }
 
 TEST_F(ContainerCopyTest, PipesAndDevicesAreLeftOut) {
   ASSERT_EQ(mkfifo((folder_->path() / "container/d/pipe").c_str(), 0600), 0);
-  EXPECT_EQ(copy("/d", "/work"), "");
-  EXPECT_EQ(text("job/work/d/e/f"), "deep");
-  EXPECT_FALSE(fs::exists(folder_->path() / "job/work/d/pipe"));
+  EXPECT_EQ(copy("/d", "/data"), "");
+  EXPECT_EQ(text("job/data/d/e/f"), "deep");
+  EXPECT_FALSE(fs::exists(folder_->path() / "job/data/d/pipe"));
 }
 
 TEST_F(ContainerCopyTest, AFolderCopiedIntoItselfEnds) {
@@ -130,7 +130,7 @@ TEST_F(ContainerCopyTest, AFolderCopiedIntoItselfEnds) {
 TEST_F(ContainerCopyTest, CancelledWorkEnds) {
   Cancel cancel;
   cancel.cancel();
-  const auto done = copy_path(from_.get(), "/d", to_.get(), "/work", CopiedOwners::ours, cancel);
+  const auto done = copy_path(from_.get(), "/d", to_.get(), "/data", CopiedOwners::ours, cancel);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().text(), cancelled_error().text());
 }
