@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from support import Case, main, need, rootfs_tar
+from support import Case, main, need
 
 OLD_OPENSSL = "3.0.9-1"
 

@@ -14,11 +14,7 @@ DOCKERFILE = "FROM debian:bookworm\nLABEL org.example.team=web\nENV COLOUR=blue\
 class Commands(Case):
     def setUp(self):
         super().setUp()
-        self.registry = self.start_registry()
-        self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}})
-        self.import_advisories()
-        self.import_base(f"{self.registry.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{self.registry.host}/library/debian:bookworm")
+        self.registry = self.start_mirror()
         self.before = self.registry.repositories()
         self.name = f"{self.registry.host}/group/app"
 
@@ -45,7 +41,7 @@ class Commands(Case):
             f"docker build -q -t {self.name}:1 . > id",
             f"test \"$(docker inspect --format '{{{{.Id}}}}' {self.name}:1)\" = \"$(cat id)\"",
             f"docker inspect -f 'colour {{{{index .Config.Env 0}}}} {{{{index .Config.Labels \"org.example.team\"}}}} {{{{json .Config.Cmd}}}}' {self.name}:1",
-            f"docker image inspect -f '{{{{range .RepoTags}}}}tag {{{{.}}}}{{{{end}}}}' $(cat id)",
+            "docker image inspect -f '{{range .RepoTags}}tag {{.}}{{end}}' $(cat id)",
             f"docker inspect {self.name}:1 > inspect.json",
             f"docker images --format '{{{{.Repository}}}}|{{{{.Tag}}}}' {self.name}",
             f"docker images --format 'table {{{{.Tag}}}}\\t{{{{.Repository}}}}' {self.name}",

@@ -6,7 +6,7 @@ import sys
 import yaml
 
 from executor_test import BUILD_FAILURE, Job
-from support import SOURCE, Case, Registry, main, need
+from support import SOURCE, Case, main, need
 
 sys.path.insert(0, str(SOURCE / "tests/support"))
 from ecr_server import ACCESS_KEY, REGION, EcrServer, htpasswd  # noqa: E402
@@ -23,14 +23,8 @@ class Ecr(Case):
         self.addCleanup(self.ecr.stop)
         self.registry = self.start_registry(htpasswd=htpasswd(self.folder / "htpasswd", self.ecr.password))
         self.ecr.registry_url = "http://" + self.registry.host
-        # Docker Hub, as a mirror of it has the base image.
-        hub = Registry(self.folder / "hub")
-        self.addCleanup(hub.stop)
-        self.write_config(registries={"docker.io": {"mirrors": [hub.host]}}, aws={"endpoint": self.ecr.url, "sts_endpoint": self.ecr.url},
+        self.start_mirror(aws={"endpoint": self.ecr.url, "sts_endpoint": self.ecr.url},
                           brokered={"AWS_SECRET_ACCESS_KEY": [self.ecr.host], "AWS_SESSION_TOKEN": [self.ecr.host]})
-        self.import_advisories()
-        self.import_base(f"{hub.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{hub.host}/library/debian:bookworm")
 
     def run_job(self, lines, variables=None, files=None, **options):
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_SESSION_TOKEN": SESSION, "AWS_DEFAULT_REGION": REGION}

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import time
 
-from support import SCANGATE, Case, main, need
+from support import SCANGATE, Case, main
 
 BUILD_FAILURE, SYSTEM_FAILURE = 61, 62  # unlike the runner's defaults, so that a hard-coded 1 or 2 shows
 
@@ -146,12 +146,7 @@ class Job:
 class Executor(Case):
     def setUp(self):
         super().setUp()
-        self.registry = self.start_registry()
-        self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}})
-        self.import_advisories()
-        # The base image as a mirror of Docker Hub has it.
-        self.import_base(f"{self.registry.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{self.registry.host}/library/debian:bookworm")
+        self.registry = self.start_mirror()
         self.before = self.registry.repositories()
         self.name = f"{self.registry.host}/group/app:main"
 
@@ -279,7 +274,6 @@ class Executor(Case):
         self.finish(job)
 
     def test_sigterm_ends_everything(self):
-        ready = self.folder / "ready"
         job = self.job("FROM debian:bookworm\nRUN echo in the step && sleep 1000\n", [f"touch {'$CI_PROJECT_DIR'}/ready", "docker build -t x . & sleep 1000"])
         job.config()
         job.prepare()

@@ -2,18 +2,12 @@
 receives them. The calls are made as gitlab-runner makes them; runner_test.py has the real one make them."""
 
 import http.server
-import json
-import os
-import pathlib
-import subprocess
-import sys
 import threading
 
-from support import SCANGATE, Case, main, need
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
-from gitlab_server import GitLab, TokenRegistry  # noqa: E402
-from runner_calls import RunnerJob, sections  # noqa: E402
+from gitlab_case import GitLabCase
+from gitlab_server import GitLab
+from runner_calls import RunnerJob, sections
+from support import SCANGATE, main
 
 GOOD = "FROM debian:bookworm\nCOPY app.txt /\n"
 BAD = "FROM debian:bookworm\nCOPY app.txt /\nEXPOSE 22\n"
@@ -49,23 +43,7 @@ class Proxy(http.server.ThreadingHTTPServer):
         self.thread.join()
 
 
-class GitLabJobs(Case):
-    def setUp(self):
-        super().setUp()
-        need("docker-registry", "git", "openssl")
-        self.mirror = self.start_registry()
-        self.write_config(registries={"docker.io": {"mirrors": [self.mirror.host]}}, transfer={"attempts": 2})
-        self.import_advisories()
-        self.import_base(f"{self.mirror.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{self.mirror.host}/library/debian:bookworm")
-
-    def server(self, dockerfile, **files):
-        self.gitlab = GitLab(self.folder / "gitlab", files={"Dockerfile": dockerfile, "app.txt": "application\n", **files})
-        self.addCleanup(self.gitlab.stop)
-        self.registry = TokenRegistry(self.folder / "own-registry", self.gitlab)
-        self.addCleanup(self.registry.stop)
-        return self.gitlab
-
+class GitLabJobs(GitLabCase):
     def run_job(self, **options):
         job = RunnerJob(self.gitlab, SCANGATE, self.environment(), self.folder).run(**options)
         self.assertEqual(self.left_over(), [])

@@ -60,11 +60,7 @@ class JobImage(Case):
             self.assertNotIn(wrong, done.err)
 
     def test_one_that_cannot_be_used_is_a_warning(self):
-        registry = self.start_registry()
-        self.write_config(registries={"docker.io": {"mirrors": [registry.host]}})
-        self.import_advisories()
-        self.import_base(f"{registry.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{registry.host}/library/debian:bookworm")
+        self.start_mirror()
         for text, warning in (("{broken", "DOCKER_AUTH_CONFIG is not used: it is no JSON object"),
                               ('{"credHelpers": {"a.example": "ecr-login"}}', "DOCKER_AUTH_CONFIG: credHelpers is not used for the job's images; give the credentials in 'auths'")):
             job = self.job("debian:bookworm", {"DOCKER_AUTH_CONFIG": text})

@@ -1,17 +1,13 @@
 """What a job leaves to read: its log with sections as GitLab shows them, and the reports of a job that was ended."""
 
 import os
-import pathlib
 import re
 import signal
-import sys
 import time
 
-from support import SCANGATE, Case, main, need
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
-from gitlab_server import GitLab, TokenRegistry  # noqa: E402
-from runner_calls import RunnerJob, sections  # noqa: E402
+from gitlab_case import GitLabCase
+from runner_calls import RunnerJob, sections
+from support import SCANGATE, main
 
 GOOD = "FROM debian:bookworm\nRUN echo the build speaks\nCOPY app.txt /\n"
 BAD = GOOD + "EXPOSE 22\n"
@@ -32,22 +28,7 @@ def unfolded(log):
     return out
 
 
-class JobLog(Case):
-    def setUp(self):
-        super().setUp()
-        need("docker-registry", "git", "openssl")
-        self.mirror = self.start_registry()
-        self.write_config(registries={"docker.io": {"mirrors": [self.mirror.host]}}, transfer={"attempts": 2})
-        self.import_advisories()
-        self.import_base(f"{self.mirror.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{self.mirror.host}/library/debian:bookworm")
-
-    def server(self, dockerfile):
-        self.gitlab = GitLab(self.folder / "gitlab", files={"Dockerfile": dockerfile, "app.txt": "application\n"})
-        self.addCleanup(self.gitlab.stop)
-        self.registry = TokenRegistry(self.folder / "own-registry", self.gitlab)
-        self.addCleanup(self.registry.stop)
-
+class JobLog(GitLabCase):
     def run_job(self, script, **options):
         job = self.gitlab.add_job(script, **options)
         RunnerJob(self.gitlab, SCANGATE, self.environment(), self.folder).run()

@@ -12,11 +12,7 @@ COMMIT = "0123abcd"
 class Migrate(Case):
     def setUp(self):
         super().setUp()
-        self.registry = self.start_registry()
-        self.write_config(registries={"docker.io": {"mirrors": [self.registry.host]}})
-        self.import_advisories()
-        self.import_base(f"{self.registry.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{self.registry.host}/library/debian:bookworm")
+        self.registry = self.start_mirror()
         self.before = self.registry.repositories()
 
     def run_example(self, name):

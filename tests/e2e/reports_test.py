@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import unittest
 
-from support import SHARED, Case, add_file, main, need, rootfs_tar
+from support import SHARED, Case, main, need, rootfs_tar
 
 
 class Reports(Case):

@@ -1,7 +1,6 @@
 """`scangate run`: a pipeline on a laptop, as the runner would run it."""
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -10,17 +9,8 @@ import subprocess
 import time
 import unittest
 
-from support import BUSYBOX, SCANGATE, Case, main
+from support import SCANGATE, SERVER, WRAPPER, Case, main
 
-SERVER = """#!/bin/sh
-echo "serving for $GREETING with [$*]"
-mkdir -p /tmp/www; echo "hello from $GREETING" > /tmp/www/index.html
-exec /bin/busybox httpd -f -p "$PORT" -h /tmp/www
-"""
-WRAPPER = """#!/bin/sh
-echo "through the entrypoint"
-exec "$@"
-"""
 PASSWORD = "glpat-abcdefghijklmnop"
 
 
@@ -158,7 +148,7 @@ test:
         self.assertNotIn(PASSWORD, done.out + done.err)
 
     def test_a_password_for_no_registry_is_warned_of(self):
-        done = self.run_pipeline(f"test: {{variables: {{CI_REGISTRY: evil.example}}, script: ['echo $CI_REGISTRY_PASSWORD']}}\n", "--var", f"CI_REGISTRY_PASSWORD={PASSWORD}")
+        done = self.run_pipeline("test: {variables: {CI_REGISTRY: evil.example}, script: ['echo $CI_REGISTRY_PASSWORD']}\n", "--var", f"CI_REGISTRY_PASSWORD={PASSWORD}")
         self.assertIn("CI_REGISTRY_PASSWORD is for no registry: give CI_REGISTRY with --var, too", done.err)
         self.assertNotIn(PASSWORD, done.out + done.err)
 

@@ -5,7 +5,6 @@ The runner is the one on PATH, or SCANGATE_GITLAB_RUNNER. Without one, tests/sup
 """
 
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -15,12 +14,10 @@ import threading
 import time
 
 import gitlab_jobs_test
+from gitlab_case import GitLabCase
 from gitlab_jobs_test import BAD, GOOD, LOGIN, PUSH, REPORTS
-from support import SCANGATE, Case, main, need
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "support"))
-from gitlab_server import GitLab, TokenRegistry  # noqa: E402
-from runner_calls import RunnerJob, sections  # noqa: E402
+from runner_calls import RunnerJob, sections
+from support import SCANGATE, main
 
 REAL = os.environ.get("SCANGATE_GITLAB_RUNNER") or shutil.which("gitlab-runner")
 # A step that goes on until it is ended; it prints, since runners learn that a job was cancelled when they send its log.
@@ -100,22 +97,7 @@ def start_runner(case, **options):
     return (RealRunner if REAL else CalledRunner)(case, **options)
 
 
-class Runner(Case):
-    def setUp(self):
-        super().setUp()
-        need("docker-registry", "git", "openssl")
-        self.mirror = self.start_registry()
-        self.write_config(registries={"docker.io": {"mirrors": [self.mirror.host]}}, transfer={"attempts": 2})
-        self.import_advisories()
-        self.import_base(f"{self.mirror.host}/library/debian:bookworm")
-        self.ok("-q", "push", f"{self.mirror.host}/library/debian:bookworm")
-
-    def server(self, dockerfile, **files):
-        self.gitlab = GitLab(self.folder / "gitlab", files={"Dockerfile": dockerfile, "app.txt": "application\n", **files})
-        self.addCleanup(self.gitlab.stop)
-        self.registry = TokenRegistry(self.folder / "own-registry", self.gitlab)
-        self.addCleanup(self.registry.stop)
-
+class Runner(GitLabCase):
     def finish(self, runner):
         runner.wait()
         self.assertEqual(self.left_over(), [])

@@ -98,7 +98,7 @@ class Secrets(Case):
     def test_the_job_token_cannot_be_turned_into_a_registry_token(self):
         scope = "service=container_registry&scope=repository:group/app:push,pull"
         asks = [f'curl -s -o /dev/null -w "%{{http_code}}\\n" -u "gitlab-ci-token:$CI_JOB_TOKEN" "{url}/jwt/auth?{scope}" || true' for url in (self.gitlab.url, "${CI_API_V4_URL%/api/v4}", "${CI_API_V4_URL}/../..", "${CI_API_V4_URL}/%2e%2e/%2e%2e")]
-        push = f'curl -s -o /dev/null -w "%{{http_code}}\\n" -u "$CI_REGISTRY_USER:$CI_REGISTRY_PASSWORD" -X POST "http://$CI_REGISTRY/v2/group/app/blobs/uploads/" || true'
+        push = 'curl -s -o /dev/null -w "%{http_code}\\n" -u "$CI_REGISTRY_USER:$CI_REGISTRY_PASSWORD" -X POST "http://$CI_REGISTRY/v2/group/app/blobs/uploads/" || true'
         job = self.run_job([*asks, push])
         self.assertEqual(job.done.code, 0, job.log)
         # The host's loopback is out of reach from a network of the job's own: then curl tells 000.

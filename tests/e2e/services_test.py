@@ -9,17 +9,8 @@ import time
 import unittest
 
 from executor_test import BUILD_FAILURE, Job
-from support import SCANGATE, Case, main
+from support import SCANGATE, SERVER, WRAPPER, Case, main
 
-SERVER = """#!/bin/sh
-echo "serving for $GREETING with [$*]"
-mkdir -p /tmp/www; echo "hello from $GREETING" > /tmp/www/index.html
-exec /bin/busybox httpd -f -p "$PORT" -h /tmp/www
-"""
-WRAPPER = """#!/bin/sh
-echo "through the entrypoint"
-exec "$@"
-"""
 REQUEST = "printf 'GET /v2/ HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3 127.0.0.1 {} | busybox grep '200 OK'"
 
 

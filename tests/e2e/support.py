@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -112,6 +111,18 @@ Version: {openssl}
 """
 
 
+# For images that serve over HTTP: a server that says how it was started, and an entrypoint.
+SERVER = """#!/bin/sh
+echo "serving for $GREETING with [$*]"
+mkdir -p /tmp/www; echo "hello from $GREETING" > /tmp/www/index.html
+exec /bin/busybox httpd -f -p "$PORT" -h /tmp/www
+"""
+WRAPPER = """#!/bin/sh
+echo "through the entrypoint"
+exec "$@"
+"""
+
+
 def rootfs_tar(path, openssl="3.0.99-1~deb12u9", extra=()):
     """A root file system of busybox that calls itself Debian 12. An old `openssl` has known advisories."""
     with tarfile.open(path, "w") as tar:
@@ -189,6 +200,18 @@ class Case(unittest.TestCase):
         registry = Registry(self.folder / "registry", **options)
         self.addCleanup(registry.stop)
         return registry
+
+    def start_mirror(self, **config):
+        """A registry that holds debian:bookworm as a mirror of Docker Hub, and advisories; `config`: further lines of the configuration."""
+        need("docker-registry")
+        mirror = Registry(self.folder / "mirror")
+        self.addCleanup(mirror.stop)
+        self.write_config(registries={"docker.io": {"mirrors": [mirror.host]}}, **config)
+        self.import_advisories()
+        name = f"{mirror.host}/library/debian:bookworm"
+        self.import_base(name)
+        self.ok("-q", "push", name)
+        return mirror
 
     def import_base(self, name, **options):
         self.ok("-q", "image", "import", name, rootfs_tar(self.folder / "rootfs.tar", **options))
