@@ -58,18 +58,22 @@ class Push {
                         .at(to_.familiar())
                         .remedy("pull or build the image again"));
 
-    std::vector<std::function<Result<void>()>> jobs;
-    for (const auto& blob : blobs)
-      jobs.emplace_back([&] { return push_blob(blob, blob.digest == manifest.config.digest ? "config " : "layer "); });
-    SCANGATE_CHECK(run_parallel(std::move(jobs), client_.settings().parallel_blobs, stop_));
-    SCANGATE_CHECK(push_manifest(manifest_digest, text, manifest.media_type));
-    return PushedImage{.manifest_digest = manifest_digest,
-                       .sent_bytes = sent_bytes_,
-                       .sent_blobs = sent_blobs_,
-                       .known_blobs = known_blobs_};
+    SCANGATE_CHECK(push_blobs(blobs, manifest));
+    const std::size_t known = known_blobs_;
+    SCANGATE_CHECK(
+        push_manifest(manifest_digest, text, manifest.media_type, [&] { return push_blobs(blobs, manifest); }));
+    return PushedImage{
+        .manifest_digest = manifest_digest, .sent_bytes = sent_bytes_, .sent_blobs = sent_blobs_, .known_blobs = known};
   }
 
  private:
+  Result<void> push_blobs(const std::vector<Descriptor>& blobs, const Manifest& manifest) {
+    std::vector<std::function<Result<void>()>> jobs;
+    for (const auto& blob : blobs)
+      jobs.emplace_back([&] { return push_blob(blob, blob.digest == manifest.config.digest ? "config " : "layer "); });
+    return run_parallel(std::move(jobs), client_.settings().parallel_blobs, stop_);
+  }
+
   Result<void> push_blob(const Descriptor& blob, const std::string& kind) {
     const std::string item = kind + blob.digest.brief();
     HttpRequest head;
@@ -199,16 +203,36 @@ class Push {
     return *location;
   }
 
-  Result<void> push_manifest(const Digest& digest, const std::string& text, const std::string& type) {
-    if (cancel_.cancelled()) return fail(cancelled_error());
+  // A registry may miss a blob that it just had: docker-registry reads the link of a blob while another push of the
+  // same blob writes it, and registries in several places agree later. Then the blobs are looked for, and sent, again.
+  static bool misses_blob(const Answer& answer) {
+    if (answer.head.status != 400 && answer.head.status != 404) return false;
+    return has_error_code(answer.body, "MANIFEST_BLOB_UNKNOWN") || has_error_code(answer.body, "BLOB_UNKNOWN");
+  }
+
+  Result<void> push_manifest(const Digest& digest, const std::string& text, const std::string& type,
+                             const std::function<Result<void>()>& push_blobs_again) {
     HttpRequest request;
     request.method = "PUT";
     request.url = endpoint_.manifest_url(to_.tag.empty() ? digest.str() : to_.tag);
     request.headers = {{"Content-Type", type}};
     request.body = text;
-    SCANGATE_TRY(const Answer answer, client_.call(endpoint_, {.push = true}, request, cancel_));
-    if (answer.head.status != 201 && answer.head.status != 200)
-      return fail(reply_error(endpoint_, answer.head, answer.body, "pushing the manifest of " + to_.familiar()));
+    Backoff backoff(client_.settings(), client_.settings().attempts);
+    for (;;) {
+      if (cancel_.cancelled()) return fail(cancelled_error());
+      SCANGATE_TRY(const Answer answer, client_.call(endpoint_, {.push = true}, request, cancel_));
+      if (answer.head.status == 201 || answer.head.status == 200) return check_stored(answer, digest);
+      const Error refused =
+          reply_error(endpoint_, answer.head, answer.body, "pushing the manifest of " + to_.familiar());
+      if (!misses_blob(answer)) return fail(refused);
+      SCANGATE_TRY(const bool go_on, backoff.wait(answer.head.header("retry-after"), cancel_));
+      if (!go_on) return fail(refused);
+      progress_.line(Level::info, refused.text() + "; looking for its blobs again");
+      SCANGATE_CHECK(push_blobs_again());
+    }
+  }
+
+  static Result<void> check_stored(const Answer& answer, const Digest& digest) {
     const std::string stored = answer.head.header("docker-content-digest");
     if (stored.starts_with("sha256:") && stored != digest.str())
       return fail(Error(Fault::remote, fmt::format("the registry stored the manifest as {} instead of {}",

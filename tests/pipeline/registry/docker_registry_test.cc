@@ -117,6 +117,32 @@ TEST_F(DockerRegistryTest, PushAndPullKeepEveryByte) {
   EXPECT_THAT(must(registry.tags(name("team/app"), cancel_)), testing::UnorderedElementsAre("1", "2"));
 }
 
+// Pipelines of several images on one base push its layers into one repository at the same time. docker-registry writes
+// the link of a blob anew for each of them and, for a moment, cannot read it.
+TEST_F(DockerRegistryTest, PushesOfTheSameLayersAtOnceAllArrive) {
+  start();
+  settings_.first_retry_delay = std::chrono::milliseconds(20);
+  constexpr int kPushes = 8;
+  constexpr int kRounds = 10;
+  std::vector<std::string> failures;
+  for (int round = 0; round < kRounds; ++round) {
+    const Digest image =
+        make_image(*from_.store, {"round " + std::to_string(round), noise(5'000, static_cast<unsigned>(round) + 10)});
+    std::vector<std::thread> pushes;
+    std::mutex mutex;
+    for (int i = 0; i < kPushes; ++i)
+      pushes.emplace_back([&, i] {
+        const auto pushed =
+            client().push(*from_.store, image, name(fmt::format("team/app:{}-{}", round, i)), cancel_, progress_);
+        const std::lock_guard lock(mutex);
+        if (!pushed) failures.push_back(pushed.error().text());
+      });
+    for (auto& push : pushes)
+      push.join();
+  }
+  EXPECT_THAT(failures, testing::IsEmpty());
+}
+
 TEST_F(DockerRegistryTest, SkopeoReadsWhatWePush) {
   if (!find_program("skopeo", kPath)) GTEST_SKIP() << "skopeo is not installed";
   start();

@@ -217,6 +217,41 @@ TEST_F(RegistryTest, RetriesOnlyWhatMayPass) {
   }
 }
 
+struct MissedBlobCase {
+  int status;
+  std::string code;
+  bool looks_again;
+};
+
+TEST_F(RegistryTest, LooksForItsBlobsAgainWhenTheManifestMissesOne) {
+  for (const auto& [status, code, looks_again] : std::vector<MissedBlobCase>{{400, "MANIFEST_BLOB_UNKNOWN", true},
+                                                                             {404, "MANIFEST_BLOB_UNKNOWN", true},
+                                                                             {404, "BLOB_UNKNOWN", true},
+                                                                             {400, "MANIFEST_INVALID", false},
+                                                                             {403, "MANIFEST_BLOB_UNKNOWN", false}}) {
+    TestRegistry registry;
+    registry.fail_times(2, "PUT", "/manifests/",
+                        {.status = status, .body = fmt::format(R"({{"errors": [{{"code": "{}"}}]}})", code)});
+    const auto pushed = push(registry, make_image(*from_.store, {"x"}));
+    EXPECT_EQ(pushed.has_value(), looks_again) << status << " " << code;
+    EXPECT_EQ(registry.count("PUT", "/manifests/"), looks_again ? 3 : 1) << status << " " << code;
+    EXPECT_EQ(registry.count("HEAD", "/blobs/"), looks_again ? 6 : 2) << status << " " << code;
+    EXPECT_EQ(pushed ? pushed->sent_blobs + pushed->known_blobs : 0, looks_again ? 2U : 0U) << status << " " << code;
+  }
+}
+
+TEST_F(RegistryTest, SaysWhichBlobStaysMissing) {
+  TestRegistry registry;
+  registry.fail_times(
+      100, "PUT", "/manifests/",
+      {.status = 404, .body = R"({"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown",
+                                                "detail": "sha256:1234"}]})"});
+  const auto pushed = push(registry, make_image(*from_.store, {"x"}));
+  ASSERT_FALSE(pushed);
+  EXPECT_THAT(pushed.error().text(), testing::HasSubstr("blob unknown: sha256:1234"));
+  EXPECT_EQ(registry.count("PUT", "/manifests/"), settings_.attempts);
+}
+
 TEST_F(RegistryTest, GivesUpAfterItsAttempts) {
   TestRegistry registry;
   registry.fail_times(100, "POST", "/uploads/", {.status = 503, .body = "<html>upstream down</html>"});
