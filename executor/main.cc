@@ -7,7 +7,6 @@
 #include <exception>
 #include <filesystem>
 
-#include "base/http/http.h"
 #include "executor/cli/commands.h"
 #include "executor/cli/context.h"
 #include "executor/session/job_step.h"
@@ -33,7 +32,6 @@ void install_signals(const scangate::Cancel& cancel) {
 int run(int argc, char** argv) {
   // libarchive converts names of pax headers through the locale; without UTF-8 it warns on each of them.
   setlocale(LC_CTYPE, "C.UTF-8");
-  const scangate::HttpLibrary http;
   const scangate::SystemClock clock;
   scangate::SystemProcessRunner runner;
   std::error_code ignored;

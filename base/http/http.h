@@ -72,15 +72,6 @@ class HttpTransport {
 // ("NAME=value" strings), and from nowhere else.
 std::shared_ptr<HttpTransport> make_curl_transport(const std::vector<std::string>& environment);
 
-// Initialises libcurl for the process; made in main before threads.
-class HttpLibrary {
- public:
-  HttpLibrary();
-  ~HttpLibrary();
-  HttpLibrary(const HttpLibrary&) = delete;
-  HttpLibrary& operator=(const HttpLibrary&) = delete;
-};
-
 // Percent-encodes everything but RFC 3986 unreserved characters.
 std::string url_encode(std::string_view text);
 

@@ -61,7 +61,6 @@ class Upload : public testing::Test {
     return text;
   }
 
-  HttpLibrary library_;
   Cancel cancel_;
   std::vector<ServerRequest> requests_;
   std::string host_;

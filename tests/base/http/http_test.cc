@@ -27,7 +27,6 @@ class HttpTest : public testing::Test {
     body_.text().clear();
     return transport_->send(request, body_, cancel_);
   }
-  HttpLibrary library_;
   std::shared_ptr<HttpTransport> transport_ = make_curl_transport({});
   StringSink body_{1U << 20U};
   Cancel cancel_;

@@ -35,7 +35,6 @@ class HttpServerTest : public ::testing::Test {
     return fd;
   }
 
-  HttpLibrary library_;
   int port_ = 0;
   std::string url_;
   std::unique_ptr<HttpServer> server_;

@@ -34,7 +34,6 @@ class Forwarder : public ::testing::Test {
     return reply ? *reply : HttpReply{};
   }
 
-  HttpLibrary library_;
   test::ServerReply answer_;
   test::HttpServer gitlab_{[this](const test::ServerRequest&) { return answer_; }};
   std::shared_ptr<Broker> broker_ = std::make_shared<Broker>();

@@ -31,7 +31,6 @@ class Gateway : public ::testing::Test {
   }
   std::string place() const { return gateway_->url().substr(7); }
 
-  HttpLibrary library_;
   std::shared_ptr<Broker> broker_ = std::make_shared<Broker>();
   std::string placeholder_;
   std::optional<JobGateway> gateway_;

@@ -79,7 +79,6 @@ class DockerRegistryTest : public testing::Test {
     return {settings_, fixed_credentials(credentials), make_curl_transport({})};
   }
 
-  HttpLibrary library_;
   RegistrySettings settings_;
   TempDir folder_ = must(TempDir::make(std::filesystem::temp_directory_path(), "docker-registry-"));
   TestStore from_, to_;

@@ -47,7 +47,6 @@ class RegistryTest : public testing::Test {
     return {{registry.host(), {"user", password}}};
   }
 
-  HttpLibrary library_;
   RegistrySettings settings_;
   TestStore from_, to_;
   Cancel cancel_;
