@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <future>
 
 #include "base/file.h"
 #include "base/json/json.h"
@@ -141,21 +142,22 @@ Result<void> prepare_stage(const RunnerCall& call, const OpenEngine& open_engine
   SCANGATE_TRY(auto engine, open_engine(std::move(logins), names_of_job(state)));
   const SystemClock clock;
   SCANGATE_TRY(const auto held, hold_job(state, std::chrono::seconds(job.timeout_seconds), clock.now()));
+  SCANGATE_CHECK(make_directories(state));
+  // Waiting for its helper program is most of this stage: the rest is done meanwhile.
+  auto started = std::async(std::launch::async, [&] {
+    JobNetwork::end_kept(state);  // an earlier try of this stage may have left one
+    return engine->make_network(state);
+  });
   sweep_ended_jobs(*engine->store(), clock.now(), progress);
   SCANGATE_TRY(Sandbox * sandbox, engine->sandbox(progress));
   progress.line(Level::info, "Sandbox: " + sandbox->description());
-  JobImages images;
-  {
-    // An earlier try of this stage may have left one.
-    JobNetwork::end_kept(state);
-    SCANGATE_TRY(const auto network, engine->make_network(state));
-    progress.line(Level::info, "Network: " + network->description());
-    SCANGATE_TRY(images, prepare_images(*engine, job, *network, cancel, progress));
-    if (const auto kept = network->keep(); !kept)
-      progress.line(Level::debug, "each stage makes a network of its own: " + kept.error().text());
-  }
-  SCANGATE_CHECK(make_directories(state));
-  return write_job_images(state, images);
+  SCANGATE_TRY(const auto network, started.get());
+  progress.line(Level::info, "Network: " + network->description());
+  SCANGATE_TRY(const JobImages images, prepare_images(*engine, job, *network, cancel, progress));
+  SCANGATE_CHECK(write_job_images(state, images));
+  if (const auto kept = network->keep(); !kept)
+    progress.line(Level::debug, "each stage makes a network of its own: " + kept.error().text());
+  return {};
 }
 
 Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, const std::string& stage,
@@ -225,7 +227,7 @@ Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
   if (state.parent_path() != jobs_folder(settings.store).lexically_normal())
     return fail(Fault::host,
                 fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
-  JobNetwork::end_kept(state);
+  const auto network_end = JobNetwork::end_kept(state);
   // Groups of a killed script are removed by the next look at them.
   static_cast<void>(Cgroups::probe(settings.limits));
   std::error_code ignored;

@@ -180,8 +180,13 @@ std::unique_ptr<JobNetwork> JobNetwork::kept(const std::filesystem::path& folder
   return nullptr;
 }
 
-void JobNetwork::end_kept(const std::filesystem::path& folder) {
-  static_cast<void>(ask_keeper(folder, KeeperOrder::end));
+KeptNetworkEnd JobNetwork::end_kept(const std::filesystem::path& folder) {
+  auto kept = ask_keeper(folder, KeeperOrder::end);
+  return KeptNetworkEnd(kept ? std::move(kept->keeper) : UniqueFd());
+}
+
+KeptNetworkEnd::~KeptNetworkEnd() {
+  if (keeper_) wait_for_keeper(keeper_);
 }
 
 Result<void> JobNetwork::keep() {

@@ -34,6 +34,20 @@ struct NetworkSettings {
   std::optional<std::filesystem::path> keep_in;
 };
 
+// The end of a kept network, which takes the kernel some 10 ms. It goes away when that is over: a call whose result is
+// dropped waits for it.
+// dropped waits for it.
+class KeptNetworkEnd {
+ public:
+  explicit KeptNetworkEnd(UniqueFd keeper) : keeper_(std::move(keeper)) {}
+  ~KeptNetworkEnd();
+  KeptNetworkEnd(KeptNetworkEnd&&) = default;
+  KeptNetworkEnd& operator=(KeptNetworkEnd&&) = delete;
+
+ private:
+  UniqueFd keeper_;  // a pidfd; nothing is waited for without
+};
+
 // The namespace lives as long as this object or a process in it, the helper program as long as this object: it ends
 // also when our process is killed. keep() changes that. Thread-safe after make().
 class JobNetwork {
@@ -48,8 +62,8 @@ class JobNetwork {
   // The network that an earlier process kept in `folder`, nullptr when there is none (any more). `settings` as it was
   // made with.
   static std::unique_ptr<JobNetwork> kept(const std::filesystem::path& folder, const NetworkSettings& settings);
-  // Ends a kept network and waits for that; nothing happens when there is none.
-  static void end_kept(const std::filesystem::path& folder);
+  // Tells a kept network to end; nothing happens when there is none.
+  static KeptNetworkEnd end_kept(const std::filesystem::path& folder);
 
   // From now on it lives until end_kept(), or until the process that started ours ends. Starting a helper costs as much
   // as everything else in a stage of a job. Errors: Fault::host where that cannot be: without a helper, without

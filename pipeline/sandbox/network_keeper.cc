@@ -187,11 +187,13 @@ Result<KeptNetwork> ask_keeper(const std::filesystem::path& folder, KeeperOrder 
     }
   }
   if (!kept.network_namespace || (!kept.keeper && order != KeeperOrder::end)) return gone();
-  if (order == KeeperOrder::end && kept.keeper) {
-    pollfd ended{kept.keeper.get(), POLLIN, 0};
-    if (poll(&ended, 1, kAnswerMilliseconds) != 1) return gone();
-  }
   return kept;
+}
+
+void wait_for_keeper(const UniqueFd& keeper) {
+  pollfd ended{keeper.get(), POLLIN, 0};
+  while (poll(&ended, 1, kAnswerMilliseconds) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace scangate

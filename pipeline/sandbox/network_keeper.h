@@ -42,9 +42,11 @@ Result<UniqueFd> listen_for_keeper(const std::filesystem::path& folder);
 enum class KeeperOrder : char {
   hand = 'h',  // hand the namespace out
   keep = 'k',  // and live on with the owner, not with the process that started it
-  end = 'e',   // and end
+  end = 'e',   // and end: its pidfd tells when it has
 };
 // Errors: Fault::host when there is no keeper any more.
 Result<KeptNetwork> ask_keeper(const std::filesystem::path& folder, KeeperOrder order);
+// At most 5 s.
+void wait_for_keeper(const UniqueFd& keeper);
 
 }  // namespace scangate
