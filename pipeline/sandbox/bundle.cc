@@ -1,9 +1,14 @@
 #include "pipeline/sandbox/bundle.h"
 
+#include <sys/resource.h>
 #include <sys/statvfs.h>
+
+#include <algorithm>
+#include <array>
 
 #include "base/base64.h"
 #include "base/json/json.h"
+#include "base/text.h"
 #include "pipeline/sandbox/seccomp.h"
 
 namespace scangate {
@@ -44,6 +49,8 @@ json seccomp() {
           {"syscalls", rules}};
 }
 
+constexpr std::uint64_t kSharedMemoryBytes = 64U << 20U;
+
 json mount_entry(std::string_view target, std::string_view type, std::string_view source, json options) {
   return {{"destination", target}, {"type", type}, {"source", source}, {"options", std::move(options)}};
 }
@@ -60,7 +67,7 @@ void add_inherited_flags(const std::filesystem::path& source, json& options) {
 
 // No device cgroup guards us, so "nodev" does: with CAP_MKNOD a program could otherwise make the host's disk in any
 // mounted file system and read it. The usable nodes are bind mounts of the host's.
-Result<json> mounts(const SandboxSpec& spec, const BundleHost& host) {
+Result<json> mounts(const SandboxSpec& spec, const std::filesystem::path& root, const BundleHost& host) {
   json out = json::array();
   out.push_back(mount_entry("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}));
   out.push_back(
@@ -69,7 +76,9 @@ Result<json> mounts(const SandboxSpec& spec, const BundleHost& host) {
                             host.user_namespace
                                 ? json{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
                                 : json{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
-  out.push_back(mount_entry("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+  out.push_back(mount_entry("/dev/shm", "tmpfs", "shm",
+                            {"nosuid", "noexec", "nodev", "mode=1777",
+                             fmt::format("size={}", spec.shared_memory_bytes.value_or(kSharedMemoryBytes))}));
   out.push_back(mount_entry("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
   if (host.user_namespace)  // made read-only before, since "ro" of a recursive bind is not recursive
     out.push_back(mount_entry("/sys", "bind", "/sys", {"rbind", "ro", "nosuid", "noexec", "nodev"}));
@@ -84,6 +93,7 @@ Result<json> mounts(const SandboxSpec& spec, const BundleHost& host) {
       return fail(Fault::user, fmt::format("mount target '{}' is not an absolute path", mount.target));
     if (mount.source.empty()) {
       json options = {"nosuid", "nodev", "mode=1777"};
+      if (mount.size_bytes) options.push_back(fmt::format("size={}", *mount.size_bytes));
       if (mount.read_only) options.push_back("ro");
       out.push_back(mount_entry(mount.target, "tmpfs", "tmpfs", options));
       continue;
@@ -92,6 +102,17 @@ Result<json> mounts(const SandboxSpec& spec, const BundleHost& host) {
     if (mount.read_only) options.push_back("ro");
     add_inherited_flags(mount.source, options);
     out.push_back(mount_entry(mount.target, "bind", mount.source.string(), options));
+  }
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < spec.files.size(); ++i) {
+    const SandboxFile& file = spec.files[i];
+    if (!file.target.starts_with('/'))
+      return fail(Fault::user, fmt::format("mount target '{}' is not an absolute path", file.target));
+    bytes += file.content.size();
+    if (bytes > kMaxSandboxFileBytes)
+      return fail(Fault::user, fmt::format("the files in memory for one run exceed {} bytes", kMaxSandboxFileBytes));
+    out.push_back(mount_entry(file.target, "bind", bundle_file(root, i).string(),
+                              {"bind", "rprivate", "ro", "nosuid", "nodev", "noexec"}));
   }
   if (host.remount_root) {
     json options = {"remount", "bind", "nodev"};
@@ -108,16 +129,70 @@ Result<json> process(const SandboxSpec& spec) {
     if (argument.find('\0') != std::string::npos) return fail(Fault::user, "an argument holds a zero byte");
   json user = {{"uid", spec.uid}, {"gid", spec.gid}};
   if (!spec.groups.empty()) user["additionalGids"] = spec.groups;
-  return json{{"terminal", false},
+  json out = {{"terminal", false},
               {"user", user},
               {"args", spec.argv},
               {"env", spec.environment},
               {"cwd", spec.directory},
               {"capabilities", capabilities()},
               {"noNewPrivileges", spec.no_new_privileges}};
+  for (const auto& limit : settable_limits(spec.resource_limits)) {
+    std::string type = "RLIMIT_";
+    for (const char c : limit.name)
+      type += static_cast<char>(c - 'a' + 'A');
+    out["rlimits"].push_back({{"type", type}, {"soft", limit.soft}, {"hard", limit.hard}});
+  }
+  return out;
 }
 
+struct ResourceName {
+  std::string_view name;
+  int number;
+};
+// The names that docker's --ulimit knows; setrlimit(2).
+constexpr std::array<ResourceName, 15> kResources = {{{"as", RLIMIT_AS},
+                                                      {"core", RLIMIT_CORE},
+                                                      {"cpu", RLIMIT_CPU},
+                                                      {"data", RLIMIT_DATA},
+                                                      {"fsize", RLIMIT_FSIZE},
+                                                      {"locks", RLIMIT_LOCKS},
+                                                      {"memlock", RLIMIT_MEMLOCK},
+                                                      {"msgqueue", RLIMIT_MSGQUEUE},
+                                                      {"nice", RLIMIT_NICE},
+                                                      {"nofile", RLIMIT_NOFILE},
+                                                      {"nproc", RLIMIT_NPROC},
+                                                      {"rss", RLIMIT_RSS},
+                                                      {"rtprio", RLIMIT_RTPRIO},
+                                                      {"sigpending", RLIMIT_SIGPENDING},
+                                                      {"stack", RLIMIT_STACK}}};
+
 }  // namespace
+
+bool is_resource_limit(std::string_view name) {
+  return std::ranges::find(kResources, name, &ResourceName::name) != kResources.end();
+}
+
+int resource_number(std::string_view name) {
+  return std::ranges::find(kResources, name, &ResourceName::name)->number;
+}
+
+std::vector<SandboxResourceLimit> settable_limits(const std::vector<SandboxResourceLimit>& wanted) {
+  std::vector<SandboxResourceLimit> out;
+  for (SandboxResourceLimit limit : wanted) {
+    if (!is_resource_limit(limit.name)) continue;
+    struct rlimit own{};
+    if (::getrlimit(static_cast<__rlimit_resource_t>(resource_number(limit.name)), &own) != 0) continue;
+    static_assert(RLIM_INFINITY == kUnlimited);
+    limit.hard = std::min<std::uint64_t>(limit.hard, own.rlim_max);
+    limit.soft = std::min(limit.soft, limit.hard);
+    out.push_back(std::move(limit));
+  }
+  return out;
+}
+
+std::filesystem::path bundle_file(const std::filesystem::path& root, std::size_t index) {
+  return root.parent_path() / fmt::format("file-{}", index);
+}
 
 const std::vector<std::string>& default_capabilities() {
   static const std::vector<std::string> names = {
@@ -151,7 +226,7 @@ const std::vector<std::string>& read_only_paths() {
 
 Result<std::string> bundle_config(const SandboxSpec& spec, const std::filesystem::path& root, const BundleHost& host) {
   SCANGATE_TRY(json program, process(spec));
-  SCANGATE_TRY(json mount_list, mounts(spec, host));
+  SCANGATE_TRY(json mount_list, mounts(spec, root, host));
   json namespaces = json::array();
   for (const char* type : {"pid", "ipc", "uts", "mount"})
     namespaces.push_back({{"type", type}});

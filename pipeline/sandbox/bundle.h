@@ -14,6 +14,14 @@ const std::vector<std::string>& default_capabilities();
 const std::vector<std::string>& masked_paths();
 const std::vector<std::string>& read_only_paths();
 
+// Where the runtime finds the content of a file of the spec, beside the root.
+std::filesystem::path bundle_file(const std::filesystem::path& root, std::size_t index);
+
+// The limits as they can be set: cut to our own hard ones.
+std::vector<SandboxResourceLimit> settable_limits(const std::vector<SandboxResourceLimit>& wanted);
+// RLIMIT_… of getrlimit(2) for a name that is_resource_limit() knows.
+int resource_number(std::string_view name);
+
 struct BundleHost {
   // In a user namespace device nodes cannot be made and sysfs cannot be mounted: they come from the host by bind mount.
   bool user_namespace = false;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <map>
+#include <cstdlib>
 #include <thread>
 
 #include "base/file.h"
@@ -112,37 +112,20 @@ std::shared_ptr<Cgroups> Cgroups::probe(const SandboxLimits& wanted) {
   return std::make_shared<Cgroups>(wanted, "/sys/fs/cgroup", text_of("/proc/self/cgroup"));
 }
 
-Cgroups::Cgroups(const SandboxLimits& wanted, fs::path mount, std::string_view own) {
+Cgroups::Cgroups(const SandboxLimits& wanted, fs::path mount, std::string_view own) : mount_(std::move(mount)) {
   // cgroups(7), "/proc/pid/cgroup": hierarchy:controllers:path, for version 2 "0::path".
-  std::map<std::string, std::string> one;
-  std::optional<std::string> two;
   for (const auto& line : split(own, '\n')) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string names = line.substr(first + 1, second - first - 1);
-    if (names.empty()) two = line.substr(second + 1);
+    if (names.empty()) own_two_ = line.substr(second + 1);
     for (const auto& name : split(names, ','))
-      if (!name.empty()) one[name] = line.substr(second + 1);
+      if (!name.empty()) own_one_[name] = line.substr(second + 1);
   }
-  const fs::path root = ::access((mount / "cgroup.controllers").c_str(), F_OK) == 0 ? mount : mount / "unified";
   std::vector<std::string> limited, missing;
-  for (const auto& controller : controllers_for(wanted)) {
-    std::optional<fs::path> parent;
-    auto version = Version::two;
-    if (two) parent = place_in_v2(root, *two, controller);
-    if (!parent && one.contains(controller)) {
-      version = Version::one;
-      parent = place_in_v1(mount / controller, one[controller]);
-    }
-    if (!parent) {
-      missing.push_back(controller);
-      continue;
-    }
-    sweep(*parent);
-    limited.push_back(controller);
-    places_.push_back({.controller = controller, .parent = *parent, .version = version});
-  }
+  for (const auto& controller : controllers_for(wanted))
+    (place_for(controller) != nullptr ? limited : missing).push_back(controller);
   complete_ = missing.empty();
   if (limited.empty() && missing.empty())
     description_ = "no limits configured";
@@ -154,13 +137,49 @@ Cgroups::Cgroups(const SandboxLimits& wanted, fs::path mount, std::string_view o
     description_ += fmt::format(" (not on {}: its control groups cannot be written)", fmt::join(missing, ", "));
 }
 
+const Cgroups::Place* Cgroups::place_for(const std::string& controller) {
+  const std::lock_guard lock(places_mutex_);
+  const auto [known, fresh] = places_.try_emplace(controller);
+  if (fresh) {
+    const fs::path root = ::access((mount_ / "cgroup.controllers").c_str(), F_OK) == 0 ? mount_ : mount_ / "unified";
+    std::optional<fs::path> parent;
+    auto version = Version::two;
+    if (own_two_) parent = place_in_v2(root, *own_two_, controller);
+    if (const auto own = own_one_.find(controller); !parent && own != own_one_.end()) {
+      version = Version::one;
+      parent = place_in_v1(mount_ / controller, own->second);
+    }
+    if (parent) {
+      sweep(*parent);
+      known->second = Place{.controller = controller, .parent = *parent, .version = version};
+    }
+  }
+  return known->second ? &*known->second : nullptr;
+}
+
+std::uint64_t Cgroup::memory_kills() const {
+  std::uint64_t kills = 0;
+  for (const auto& folder : folders_)
+    for (const char* file : {"memory.events", "memory.oom_control"})
+      for (const auto& line : split(text_of(folder / file), '\n')) {
+        constexpr std::string_view kCount = "oom_kill ";
+        if (line.starts_with(kCount)) kills += std::strtoull(line.c_str() + kCount.size(), nullptr, 10);
+      }
+  return kills;
+}
+
 Result<std::unique_ptr<Cgroup>> Cgroups::make(const SandboxLimits& limits) {
   auto out = std::make_unique<Cgroup>();
   const std::string pid = std::to_string(::getpid());
   const std::string name = fmt::format("{}{}-{}-{}", kPrefix, pid, started_at(pid), made_++);
-  const auto wanted = controllers_for(limits);
-  for (const auto& place : places_) {
-    if (std::find(wanted.begin(), wanted.end(), place.controller) == wanted.end()) continue;
+  out->memory_limit_ = limits.memory_bytes;
+  for (const auto& controller : controllers_for(limits)) {
+    const Place* found = place_for(controller);
+    if (found == nullptr) {
+      out->missing_.push_back(controller);
+      continue;
+    }
+    const Place& place = *found;
     const fs::path folder = place.parent / name;
     // In version 2 the controllers usually share a parent, and then the group.
     if (std::find(out->folders_.begin(), out->folders_.end(), folder) == out->folders_.end()) {
@@ -193,6 +212,7 @@ Result<std::shared_ptr<Cgroup>> Cgroups::common(const SandboxLimits& limits) {
   const std::lock_guard lock(mutex_);
   if (auto there = common_.lock()) return there;
   SCANGATE_TRY(auto made, make(limits));
+  made->common_ = true;
   std::shared_ptr<Cgroup> out(std::move(made));
   common_ = out;
   return out;

@@ -3,8 +3,10 @@
 // hierarchies of version 1. Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
 #include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +27,18 @@ class Cgroup {
   // For the child before it becomes its program: a bare system call for each hierarchy. Gives 0 or an errno value.
   int join() const;
 
+  // How often the kernel ended a process in it for its memory: memory.events, and memory.oom_control of version 1.
+  std::uint64_t memory_kills() const;
+  std::optional<std::uint64_t> memory_limit_bytes() const { return memory_limit_; }
+  // Controllers of its limits that could not be had: "memory".
+  const std::vector<std::string>& missing() const { return missing_; }
+  bool is_common() const { return common_; }
+
  private:
   friend class Cgroups;
+  std::optional<std::uint64_t> memory_limit_;
+  std::vector<std::string> missing_;
+  bool common_ = false;
   std::vector<std::filesystem::path> folders_;
   std::vector<UniqueFd> members_;  // their cgroup.procs
 };
@@ -56,7 +68,14 @@ class Cgroups {
     std::filesystem::path parent;
     Version version = Version::two;
   };
-  std::vector<Place> places_;
+  // Where groups with this controller can be made, looked for when first needed; nullptr: nowhere.
+  const Place* place_for(const std::string& controller);
+
+  std::filesystem::path mount_;
+  std::map<std::string, std::string> own_one_;  // controller: our group in its hierarchy of version 1
+  std::optional<std::string> own_two_;          // our group in version 2
+  std::mutex places_mutex_;
+  std::map<std::string, std::optional<Place>> places_;
   std::string description_;
   bool complete_ = false;
   std::atomic<unsigned> made_ = 0;
@@ -64,13 +83,34 @@ class Cgroups {
   std::weak_ptr<Cgroup> common_;
 };
 
+// Fills the report of one run.
+class MemoryWatch {
+ public:
+  MemoryWatch(const Cgroup& group, const SandboxSpec& spec)
+      : group_(group), report_(spec.report), before_(report_ == nullptr ? 0 : group.memory_kills()) {
+    if (report_ == nullptr || !spec.limits.any()) return;
+    report_->host_limits_instead = group.is_common();
+    if (!report_->host_limits_instead) report_->not_limited = group.missing();
+  }
+  void tell() const {
+    if (report_ != nullptr && group_.memory_kills() > before_)
+      report_->memory_exceeded_bytes = group_.memory_limit_bytes();
+  }
+
+ private:
+  const Cgroup& group_;
+  SandboxReport* report_;
+  std::uint64_t before_;
+};
+
 // What the runs of a sandbox are held to, all of them together: a job that starts containers, services and builds gets
-// no more than one that does not. A run that says otherwise is held to that alone.
+// no more than one that does not. A run that says otherwise is held to that alone, unless the host has limits of its
+// own: what a job asks for may not lead around them.
 struct RunLimits {
   std::shared_ptr<Cgroups> groups;
   SandboxLimits defaults;
   Result<std::shared_ptr<Cgroup>> group_for(const SandboxSpec& spec) const {
-    if (spec.limits.any()) return groups->make(spec.limits);
+    if (spec.limits.any() && !defaults.any()) return groups->make(spec.limits);
     return groups->common(defaults);
   }
 };

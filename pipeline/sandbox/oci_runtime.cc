@@ -54,6 +54,11 @@ struct Preparation {
   std::string sys_here;
   std::string config_file;
   std::string config;
+  struct File {
+    std::string path;
+    const SandboxFile* file;
+  };
+  std::vector<File> files;
   std::uint64_t root_attributes = kNoDev;
   bool mount_cgroup2 = false;
   bool bind_sys = false;
@@ -97,18 +102,28 @@ struct Preparation {
       return fail_at("making /sys read-only");
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
       return fail_at("mounting /proc");
-    const int fd = open(config_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return fail_at("writing the bundle");
-    const char* from = config.data();
-    std::size_t left = config.size();
+    if (!write_new(config_file.c_str(), config, 0, 0, 0600)) return fail_at("writing the bundle");
+    for (const File& each : files)
+      if (!write_new(each.path.c_str(), each.file->content, each.file->uid, each.file->gid, each.file->mode))
+        return fail_at("writing a file in memory");
+    return 0;
+  }
+
+  static bool write_new(const char* path, const std::string& text, uid_t uid, gid_t gid, mode_t mode) {
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return false;
+    const char* from = text.data();
+    std::size_t left = text.size();
     while (left > 0) {
       const ssize_t count = write(fd, from, left);
-      if (count < 0) return fail_at("writing the bundle");
+      if (count < 0) return false;
       from += count;
       left -= static_cast<std::size_t>(count);
     }
+    // The mode last: giving a file away clears its set-id bits.
+    const bool done = fchown(fd, uid, gid) == 0 && fchmod(fd, mode) == 0;
     close(fd);
-    return 0;
+    return done;
   }
 };
 
@@ -205,6 +220,8 @@ class OciSandbox final : public Sandbox {
     SCANGATE_TRY(const auto group, limits_.group_for(spec));
     preparation.group = group.get();
     preparation.failed_step = step.get();
+    for (std::size_t i = 0; i < spec.files.size(); ++i)
+      preparation.files.push_back({bundle_file(preparation.root_here, i).string(), &spec.files[i]});
     SCANGATE_TRY(preparation.config, bundle_config(spec, preparation.root_here, host_));
     const UniqueFd log(memfd_create("runtime log", MFD_CLOEXEC));
     if (!log) return fail(host_error("cannot make a file in memory", errno));
@@ -215,9 +232,11 @@ class OciSandbox final : public Sandbox {
     const RunningHandle handle(spec.handle);
     command.started = [&handle](int pid) { handle.begun(pid); };
 
+    const MemoryWatch memory(*group, spec);
     Complaints complaints(on_output);
     auto exit =
         runner_.run(command, cancel, [&](Stream stream, std::string_view text) { complaints.take(stream, text); });
+    memory.tell();
     if (!exit) {
       if (*step.get() != nullptr)
         return fail(

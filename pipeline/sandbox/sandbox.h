@@ -24,13 +24,44 @@ struct SandboxMount {
   std::filesystem::path source;  // on the host; a file or a folder. For a tmpfs: empty
   std::string target;            // absolute path in the sandbox; must exist there (see Workspace::add_mount_point)
   bool read_only = true;
+  std::optional<std::uint64_t> size_bytes = std::nullopt;  // of a tmpfs; absent: the kernel's, half of the memory
 };
+
+// A file that is never on a disk: it lies on a tmpfs of the sandbox alone and is gone with it.
+struct SandboxFile {
+  std::string target;  // absolute path in the sandbox; must exist there as a file
+  std::string content;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t mode = 0400;
+};
+// All of one run together; the tmpfs that holds them beside the bundle has 16 MB.
+inline constexpr std::size_t kMaxSandboxFileBytes = 8U << 20U;
+
+// getrlimit(2). More than our own hard limit is cut to that: raising one needs a capability that hosts often lack.
+struct SandboxResourceLimit {
+  std::string name;  // "nofile"; see is_resource_limit()
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+};
+// The largest value stands for "unlimited".
+inline constexpr std::uint64_t kUnlimited = UINT64_MAX;
+bool is_resource_limit(std::string_view name);
 
 struct SandboxLimits {  // applied where the host lets us; never an Error when it does not
   std::optional<std::uint64_t> memory_bytes;
   std::optional<double> cpus;
   std::optional<std::uint64_t> processes;
   bool any() const { return memory_bytes || cpus || processes; }
+};
+
+// What a run tells besides its exit code.
+struct SandboxReport {
+  // Set when the kernel ended a process for the memory it used: the limit of the control group that the run was in.
+  std::optional<std::uint64_t> memory_exceeded_bytes;
+  // Limits of the spec's own that the host's control groups did not allow: "memory", "cpu", "pids".
+  std::vector<std::string> not_limited;
+  bool host_limits_instead = false;  // the spec's own gave way to the settings', which hold all runs together
 };
 
 struct SandboxSpec {
@@ -44,9 +75,13 @@ struct SandboxSpec {
   std::vector<std::uint32_t> groups;
   std::string hostname = "scangate";
   Network network = Network::host;
-  const JobNetwork* join = nullptr;           // runs in this network instead; outlives the run. See network.h
-  SandboxRun* handle = nullptr;               // reaches the run from elsewhere; outlives it. See sandbox_run.h
-  std::vector<SandboxMount> mounts;           // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
+  const JobNetwork* join = nullptr;                  // runs in this network instead; outlives the run. See network.h
+  SandboxRun* handle = nullptr;                      // reaches the run from elsewhere; outlives it. See sandbox_run.h
+  std::vector<SandboxMount> mounts;                  // besides /proc, /sys, own /dev, /dev/shm, /dev/pts, /dev/mqueue
+  std::vector<SandboxFile> files;                    // mounted after `mounts`
+  std::optional<std::uint64_t> shared_memory_bytes;  // of /dev/shm; absent: 64 MB, as docker has it
+  std::vector<SandboxResourceLimit> resource_limits;
+  SandboxReport* report = nullptr;            // filled by the run; outlives it
   bool no_new_privileges = false;             // false: setuid programs work, as with docker
   SandboxLimits limits;                       // none set: the settings', for all runs together
   std::chrono::milliseconds kill_after{500};  // on cancel, between asking it to end and ending it
