@@ -8,6 +8,7 @@
 
 #include "pipeline/build/build.h"
 #include "pipeline/build/copy_place.h"
+#include "pipeline/build/file_source.h"
 #include "pipeline/build/run_step.h"
 #include "pipeline/build/stage_state.h"
 #include "pipeline/build/step_cache.h"
@@ -76,11 +77,11 @@ class StageBuilder {
   Result<void> copy(const dockerfile::CopyLine& line);
   Result<void> run(const dockerfile::RunLine& line);
 
-  struct CopySource;
-  Result<CopySource> copy_source(const dockerfile::CopyLine& line);
-  Result<std::vector<SelectedSource>> select(const dockerfile::CopyLine& line, CopySource& source);
+  // stage_source.cc. `from` as written after --from or from=; none is the context. Errors: placed at it.
+  Result<FileSource> file_source(const std::optional<Word>& from);
+  Result<std::vector<SelectedSource>> select(const dockerfile::CopyLine& line, FileSource& source);
   Result<std::vector<SelectedSource>> heredoc_sources(const dockerfile::CopyLine& line) const;
-  Result<CopyPlan> plan_copy(const dockerfile::CopyLine& line, CopySource& source,
+  Result<CopyPlan> plan_copy(const dockerfile::CopyLine& line, FileSource& source,
                              const std::vector<SelectedSource>& selected, const std::string& destination);
   Result<RunStep> prepare_run(const dockerfile::RunLine& line) const;
 

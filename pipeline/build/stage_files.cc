@@ -8,79 +8,10 @@
 
 namespace scangate::build {
 
-using dockerfile::BaseKind;
 using dockerfile::CopyKind;
 using dockerfile::CopyLine;
 
-// Where the files of one COPY come from. The tree of another image is mounted only when its files are needed.
-struct StageBuilder::CopySource {
-  BaseKind kind = BaseKind::image;  // of --from
-  bool from_context = true;
-  std::string identity;       // of another image's file system, for keys
-  std::vector<DiffId> chain;  // its layers
-  std::string what;           // "stage 'build'"
-  std::optional<Workspace> workspace;
-  std::optional<SourceTree> opened;
-
-  Result<SourceTree*> tree(BuildWork& work) {
-    if (from_context) return &work.context;
-    if (!opened) {
-      SCANGATE_TRY(auto mounted, work.host.snapshots->mount_read_only(chain, work.cancel, work.progress));
-      workspace.emplace(std::move(mounted));
-      SCANGATE_TRY(auto tree, SourceTree::open(workspace->root(), what, {}));
-      opened.emplace(std::move(tree));
-    }
-    return &*opened;
-  }
-};
-
-Result<StageBuilder::CopySource> StageBuilder::copy_source(const CopyLine& line) {
-  CopySource source;
-  if (!line.from) return source;
-  source.from_context = false;
-  SCANGATE_TRY(const auto from, dockerfile::resolve_source(work_.file, index_, *line.from));
-  source.kind = from.kind;
-  switch (from.kind) {
-    case BaseKind::scratch:
-      source.what = "scratch";
-      break;
-    case BaseKind::stage: {
-      const StageState& other = *work_.stages[from.stage];
-      source.chain = other.diff_ids();
-      source.identity = other.chain_text();
-      source.what = fmt::format("stage '{}'", line.from->text);
-      break;
-    }
-    case BaseKind::image: {
-      SCANGATE_TRY(const auto reference, Reference::parse(from.image));
-      std::optional<Digest> digest;
-      if (!work_.request.pull) {
-        SCANGATE_TRY(digest, work_.host.store->find(reference));
-      }
-      if (!digest) {
-        if (work_.host.registry == nullptr)
-          return fail(placed(Error(Fault::user, fmt::format("the image {} is not in the store", reference.familiar())),
-                             line.from->place));
-        auto pulled = work_.host.registry->pull(reference, work_.request.platform,
-                                                work_.request.pull ? PullPolicy::always : PullPolicy::if_not_present,
-                                                *work_.host.store, work_.cancel, work_.progress);
-        if (!pulled) return fail(placed(std::move(pulled).error(), line.from->place));
-        digest = pulled->manifest_digest;
-      }
-      SCANGATE_TRY(const Manifest manifest, work_.host.store->manifest(*digest));
-      SCANGATE_TRY(const ImageConfig config, work_.host.store->config(manifest));
-      source.chain = config.diff_ids;
-      for (const DiffId& each : source.chain)
-        source.identity += each.digest.hex();
-      // A pulled layer is found by the store's layer records when it is unpacked.
-      source.what = "image " + reference.familiar();
-      break;
-    }
-  }
-  return source;
-}
-
-Result<std::vector<SelectedSource>> StageBuilder::select(const CopyLine& line, CopySource& source) {
+Result<std::vector<SelectedSource>> StageBuilder::select(const CopyLine& line, FileSource& source) {
   std::vector<SelectedSource> selected;
   for (const Word& word : line.sources) {
     SCANGATE_TRY(const std::string path, expand(word));
@@ -121,7 +52,7 @@ Result<std::vector<SelectedSource>> StageBuilder::heredoc_sources(const CopyLine
   return selected;
 }
 
-Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, CopySource& source,
+Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, FileSource& source,
                                          const std::vector<SelectedSource>& selected, const std::string& destination) {
   CopyRules rules;
   rules.destination = destination;
@@ -173,7 +104,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   if (line.keep_git_folder) return fail(refused("ADD --keep-git-dir", at));
 
   SCANGATE_TRY(const std::string destination, expand(line.destination));
-  SCANGATE_TRY(CopySource source, copy_source(line));
+  SCANGATE_TRY(FileSource source, file_source(line.from));
   std::string created_by = current_->name;
   StepKey base = key("copy/1");
   base.add("kind", current_->name).add("source", source.identity).add("destination", destination);
