@@ -1,7 +1,6 @@
 #include "executor/job/job_sandbox.h"
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,18 +88,6 @@ Result<void> give_tree(const fs::path& folder, uid_t uid, gid_t gid, const Cance
 }
 
 }  // namespace
-
-bool matches_image(std::string_view image, const std::vector<std::string>& patterns) {
-  for (std::string_view prefix : {"docker.io/library/", "docker.io/", "index.docker.io/"})
-    if (image.starts_with(prefix)) {
-      image.remove_prefix(prefix.size());
-      break;
-    }
-  const std::string name(image.substr(0, image.find('@')));
-  for (const auto& pattern : patterns)
-    if (fnmatch(pattern.c_str(), name.c_str(), 0) == 0) return true;
-  return false;
-}
 
 Result<void> make_gate_folder(const fs::path& folder, const fs::path& shim, std::span<const std::string_view> names) {
   const fs::path bin = folder / "bin";

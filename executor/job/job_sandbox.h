@@ -28,9 +28,6 @@ struct JobScript {
   int stderr_fd = 2;
 };
 
-// True when `image` matches one of the settings' patterns ("docker:*"; a tag-less pattern matches the bare name only).
-bool matches_image(std::string_view image, const std::vector<std::string>& patterns);
-
 // Runs a script with the host's programs. `folder` holds the mount points and is the caller's to remove.
 Result<Exit> run_in_tool_root(Engine& engine, const std::filesystem::path& folder, const JobScript& script,
                               const Cancel& cancel, Progress& progress);

@@ -7,6 +7,7 @@
 #include "executor/console/log_section.h"
 #include "executor/job/job_sandbox.h"
 #include "executor/services/service_names.h"
+#include "executor/settings/image_patterns.h"
 
 namespace scangate {
 namespace fs = std::filesystem;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "executor/settings/image_patterns.h"
+
 namespace scangate {
 namespace {
 
@@ -51,6 +53,31 @@ services: {wait_seconds: 5, on_host_network: true}
   EXPECT_TRUE(settings->no_new_privileges);
   EXPECT_EQ(settings->service_wait_seconds, 5);
   EXPECT_TRUE(settings->services_on_host_network);
+}
+
+TEST(Settings, ImagesOfBuildersAreServedByTheHostsToolsWhereverTheyAreMirrored) {
+  const auto settings = parse("{}");
+  ASSERT_TRUE(settings) << settings.error().text();
+  const std::pair<const char*, bool> rows[] = {
+      {"docker", true},
+      {"docker:27.3", true},
+      {"docker:27-cli", true},
+      {"docker.io/library/docker:27", true},
+      {"index.docker.io/library/docker:27", true},
+      {"docker:27@sha256:0123456789", true},
+      {"gcr.io/kaniko-project/executor:v1.23.2-debug", true},
+      {"registry.example/group/dependency_proxy/containers/kaniko-project/executor:debug", true},
+      {"registry.example/mirror/kaniko:debug", true},
+      {"registry.example/tools/kaniko-executor:1.9", true},
+      {"ghcr.io/chainguard-dev/kaniko-executor:debug", true},
+      {"quay.io/buildah/stable", true},
+      {"quay.io/skopeo/stable:v1.16", true},
+      {"debian:bookworm", false},
+      {"registry.example/group/kaniko-test:1", false},
+      {"registry.example/docker-executor:1", false},
+  };
+  for (const auto& [name, is_tool] : rows)
+    EXPECT_EQ(matches_image(name, settings->tool_images), is_tool) << name;
 }
 
 TEST(Settings, MemoryIsReadAsDockerDoes) {
