@@ -110,7 +110,7 @@ class JobBody final : public ByteSource {
 
 struct GitLabForwarder::State {
   ForwarderTarget target;
-  std::string origin;  // "https://gitlab.example"
+  std::string origin;  // of target.place(): "https://gitlab.example"
   std::string local;   // "http://127.0.0.1:4711"
   std::string url;
   std::shared_ptr<const Broker> broker;
@@ -126,7 +126,7 @@ struct GitLabForwarder::State {
     }
     HttpRequest up{.method = request.method,
                    .url = origin + revealed_target(request.target, *broker, host),
-                   .plain_http = target.server.scheme == "http",
+                   .plain_http = target.place().scheme == "http",
                    .verify_certificates = target.verify_certificates,
                    .ca_file = target.ca_file,
                    .stall_timeout = std::chrono::seconds(600)};
@@ -178,7 +178,8 @@ struct GitLabForwarder::State {
 
   // A redirect to GitLab itself comes back through here; one to an object store is the client's own affair.
   std::string local_location(const std::string& location) const {
-    if (location.starts_with(origin + "/")) return local + broker->conceal(location.substr(origin.size()));
+    for (const std::string& known : {origin, target.server.scheme + "://" + target.server.host})
+      if (location.starts_with(known + "/")) return local + broker->conceal(location.substr(known.size()));
     return broker->conceal(location);
   }
 };
@@ -194,7 +195,7 @@ Result<std::unique_ptr<GitLabForwarder>> GitLabForwarder::start(LoopbackListener
                                                                 std::shared_ptr<const Broker> broker,
                                                                 std::shared_ptr<HttpTransport> transport) {
   auto state = std::make_unique<State>();
-  state->origin = target.server.scheme + "://" + target.server.host;
+  state->origin = target.place().scheme + "://" + target.place().host;
   state->local = fmt::format("http://127.0.0.1:{}", listener.port);
   state->url = state->local + target.server.root;
   state->target = std::move(target);

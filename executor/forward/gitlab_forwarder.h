@@ -15,10 +15,15 @@
 namespace scangate {
 
 struct ForwarderTarget {
-  ServerAddress server;
+  ServerAddress server;                     // as users and jobs know it
+  std::optional<ServerAddress> reached_at;  // where this host reaches it, when not there
+  // Beginnings of other URLs that mean the server's projects, for git: "git@gitlab.example:".
+  std::vector<std::string> also_called;
   std::filesystem::path ca_file;  // added to the system's; may be empty
   bool verify_certificates = true;
   std::string project_path;  // "group/app": the job's own
+
+  const ServerAddress& place() const { return reached_at ? *reached_at : server; }
 };
 
 class GitLabForwarder {

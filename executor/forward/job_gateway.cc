@@ -45,6 +45,9 @@ Result<JobGateway> JobGateway::open(std::shared_ptr<const Broker> broker, std::o
   if (!target) return out;
   out.server_ = target->server;
   out.project_path_ = target->project_path;
+  out.git_urls_ = {target->server.url() + "/"};
+  if (target->reached_at) out.git_urls_.push_back(target->reached_at->url() + "/");
+  out.git_urls_.insert(out.git_urls_.end(), target->also_called.begin(), target->also_called.end());
   SCANGATE_TRY(out.forwarder_,
                GitLabForwarder::start(std::move(listener), std::move(*target), out.broker_, std::move(transport)));
   return out;
@@ -71,13 +74,16 @@ Result<UniqueFd> JobGateway::script_file(std::string_view text) const {
 std::vector<std::string> JobGateway::environment() const {
   if (!forwarder_) return {};
   std::vector<std::pair<std::string, std::string>> config;
-  const std::string scheme = server_->scheme + "://";
   const std::string place = url().substr(std::string_view("http://").size()) + "/";
-  config.emplace_back("url.http://" + place + ".insteadOf", server_->url() + "/");
+  for (const auto& url : git_urls_)
+    config.emplace_back("url.http://" + place + ".insteadOf", url);
   for (const auto& [user, placeholder] : broker_->logins(server_->host)) {
     const std::string login = user + ":" + placeholder + "@";
-    config.emplace_back("url.http://" + login + place + ".insteadOf",
-                        scheme + login + server_->host + server_->root + "/");
+    for (std::string url : git_urls_) {
+      if (!url.starts_with("http")) continue;
+      url.insert(url.find("://") + 3, login);
+      config.emplace_back("url.http://" + login + place + ".insteadOf", std::move(url));
+    }
   }
   config.emplace_back("http.http://" + place + ".proxy", "");  // a proxy of the job's cannot reach its loopback
   std::vector<std::string> out = {fmt::format("GIT_CONFIG_COUNT={}", config.size())};
@@ -94,13 +100,15 @@ Result<void> JobGateway::add_git_config(const fs::path& folder) const {
   const auto logins = broker_->logins(server_->host);
   const std::string login = logins.empty() ? "" : logins[0].first + ":" + logins[0].second + "@";
   const std::string place = login + url().substr(std::string_view("http://").size());
-  const auto rewrite = [&](const std::string& path) {
-    text += fmt::format("[url \"http://{}{}\"]\n\tinsteadOf = \"{}{}\"\n", place, path, server_->url(), path);
+  // What would need quoting is none of GitLab's: its paths are letters, digits, '_', '-', '.' and '/'.
+  const auto rewrite = [&](const std::string& from, const std::string& path) {
+    if ((from + path).find_first_of("\"\\\n") != std::string::npos) return;
+    text += fmt::format("[url \"http://{}/{}\"]\n\tinsteadOf = \"{}{}\"\n", place, path, from, path);
   };
-  rewrite("/");
-  // A name that would need quoting is none of GitLab's: its paths are letters, digits, '_', '-', '.' and '/'.
-  if (!project_path_.empty() && project_path_.find_first_of("\"\\\n") == std::string::npos)
-    rewrite("/" + project_path_ + ".git");
+  for (const auto& url : git_urls_) {
+    rewrite(url, "");
+    if (!project_path_.empty()) rewrite(url, project_path_ + ".git");
+  }
   text += "[include]\n\tpath = /etc/gitconfig\n";
   SCANGATE_CHECK(make_directories(folder));
   return write_file_atomic(folder / "gitconfig", as_bytes(text), 0644);

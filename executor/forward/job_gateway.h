@@ -50,6 +50,7 @@ class JobGateway {
   JobGateway() = default;
   std::shared_ptr<const Broker> broker_;
   std::optional<ServerAddress> server_;
+  std::vector<std::string> git_urls_;  // beginnings of URLs that lead to the forwarder
   std::string project_path_;
   std::unique_ptr<GitLabForwarder> forwarder_;
 };

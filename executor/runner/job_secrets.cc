@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "base/json/json.h"
+#include "base/text.h"
 #include "executor/engine/logins.h"
 
 namespace scangate {
@@ -23,6 +24,19 @@ void add_docker_config(std::string_view text, Broker& broker) {
         broker.add(auth->substr(colon + 1), hosts, {auth->substr(0, colon)});
     }
   }
+}
+
+// The URLs that GIT_SUBMODULE_FORCE_HTTPS means. The runner's own rewrites of them lead to the server without the
+// forwarder, since git follows one rewrite and not two.
+std::vector<std::string> ssh_urls(const JobResponse& job, const std::string& server_host) {
+  const std::string force = to_lower(job.variable("GIT_SUBMODULE_FORCE_HTTPS").value_or(""));
+  if (force != "true" && force != "1" && force != "t") return {};
+  std::string host = job.variable("CI_SERVER_SHELL_SSH_HOST").value_or("");
+  if (host.empty()) host = job.variable("CI_SERVER_HOST").value_or("");
+  if (host.empty()) host = server_host.substr(0, server_host.find(':'));
+  const std::string port = job.variable("CI_SERVER_SHELL_SSH_PORT").value_or("");
+  if (!port.empty() && port != "22") return {fmt::format("ssh://git@{}:{}/", host, port)};
+  return {fmt::format("git@{}:", host), fmt::format("ssh://git@{}/", host)};
 }
 
 }  // namespace
@@ -63,9 +77,14 @@ std::optional<ForwarderTarget> forwarder_target(const JobResponse& job, const Se
     progress.line(Level::debug, "no forwarder to GitLab: " + server.error().text());
     return std::nullopt;
   }
-  ForwarderTarget target{
-      .server = std::move(*server), .ca_file = {}, .verify_certificates = true, .project_path = job.project_path};
-  if (const auto host = settings.registries.hosts.find(target.server.host); host != settings.registries.hosts.end()) {
+  ForwarderTarget target{.server = std::move(*server),
+                         .reached_at = settings.gitlab_url,
+                         .also_called = ssh_urls(job, server->host),
+                         .ca_file = {},
+                         .verify_certificates = true,
+                         .project_path = job.project_path};
+  if (target.reached_at) target.reached_at->root = target.server.root;
+  if (const auto host = settings.registries.hosts.find(target.place().host); host != settings.registries.hosts.end()) {
     target.ca_file = host->second.ca_file;
     target.verify_certificates = host->second.verify_certificates;
   }

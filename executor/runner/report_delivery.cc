@@ -134,7 +134,7 @@ class Uploader {
         cancel_(cancel),
         progress_(progress),
         expire_in_(settings.reports.expire_in) {
-    job_.server = delivery.gitlab->server;
+    job_.server = delivery.gitlab->place();
     job_.job_id = delivery.job.id;
     job_.token = delivery.job.token;
     job_.ca_file = delivery.gitlab->ca_file;

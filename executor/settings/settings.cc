@@ -50,6 +50,16 @@ Handler path(fs::path& target) {
   };
 }
 
+Handler address(std::optional<ServerAddress>& target) {
+  return [&target](const ci::Value& value) -> Result<void> {
+    target = value.is_scalar() ? server_origin(value.text) : std::nullopt;
+    if (target) return {};
+    return fail(ci::error_at(value.place, fmt::format("expected an address without a path such as "
+                                                      "https://gitlab.internal:8443, found '{}'",
+                                                      redact(value.text))));
+  };
+}
+
 Handler flag(bool& target) {
   return [&target](const ci::Value& value) -> Result<void> {
     if (!value.is_bool()) return fail(ci::error_at(value.place, fmt::format("expected true or false, found {}", value.kind_name())));
@@ -245,6 +255,9 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
         value, "reports",
         {{"upload", flag(settings.reports.upload)}, {"expire_in", duration(settings.reports.expire_in)}});
   };
+  const auto gitlab = [&](const ci::Value& value) {
+    return read_map(value, "gitlab", {{"url", address(settings.gitlab_url)}});
+  };
   SCANGATE_CHECK(read_map(documents.front(), "the configuration",
                           {{"store", path(settings.store)},
                            {"database", path(settings.database)},
@@ -256,6 +269,7 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
                            {"services", services},
                            {"aws", aws},
                            {"transfer", transfer},
+                           {"gitlab", gitlab},
                            {"reports", reports},
                            {"registries", [&](const ci::Value& value) { return read_registries(value, settings.registries); }},
                            {"brokered", [&](const ci::Value& value) { return read_brokered(value, settings.brokered); }},

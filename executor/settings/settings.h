@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "executor/gitlab/server_address.h"
 #include "pipeline/registry/registry.h"
 #include "pipeline/sandbox/network.h"
 #include "pipeline/sandbox/sandbox.h"
@@ -61,6 +62,8 @@ struct Settings {
   // Job variables whose values no sandbox may see, each with the hosts it may be sent to ("registry.example", "*.amazonaws.com"); an empty list leaves
   // the variable alone. What GitLab itself hands out (job token, deploy token, DOCKER_AUTH_CONFIG) needs no entry.
   std::map<std::string, std::vector<std::string>> brokered;
+  // Where this host reaches GitLab, when not at the address that users have: the runner's clone_url. No root.
+  std::optional<ServerAddress> gitlab_url;
   ReportSettings reports;
   std::filesystem::path shim;  // the static program that is put into sandboxes
 };

@@ -31,7 +31,7 @@ QUALITY = {"artifact_type": "codequality", "artifact_format": "raw", "name": "gl
 class RealRunner:
     """gitlab-runner as a process, for so many jobs; `log` is what it says itself."""
 
-    def __init__(self, case, jobs=1):
+    def __init__(self, case, jobs=1, clone_url=None):
         self.case, self.log = case, case.folder / "runner.log"
         programs = case.folder / "bin"
         programs.mkdir(exist_ok=True)
@@ -41,6 +41,8 @@ class RealRunner:
         environment["PATH"] = f"{programs}:{environment['PATH']}"
         toml = case.folder / "config.toml"
         case.ok("register", "--config-toml", toml, "--url", case.gitlab.url, "--name", "gate", "--token", "-", stdin=case.gitlab.runner_token.encode())
+        if clone_url:
+            toml.write_text(toml.read_text().replace("  executor =", f'  clone_url = "{clone_url}"\n  executor ='))
         if jobs == 1:
             words = ["run-single", "--config", str(toml), "--runner", "gate", "--max-builds", "1", "--wait-timeout", "60"]
         else:
@@ -202,6 +204,34 @@ class Runner(GitLabCase):
             self.assertEqual(job.state, "success", f"{flags}: {job.text}")
             self.assertIn("\napplication\n", job.text)
         self.assertEqual(self.gitlab.refusals, [])
+
+    def test_submodules_come_through_the_forwarder(self):
+        self.need_the_real_one("cloning")
+        self.server(GOOD, modules={"group/beside": ("../beside.git", {"note": "from beside\n"}), "group/byssh": ("git@127.0.0.1:group/byssh.git", {"note": "from byssh\n"})})
+        for flags in ({}, {"FF_GIT_URLS_WITHOUT_TOKENS": "true"}):
+            job = self.gitlab.add_job(["cat beside/note byssh/note"], image=None, services=(),
+                                      variables={"GIT_SUBMODULE_STRATEGY": "recursive", "GIT_SUBMODULE_FORCE_HTTPS": "true", **flags})
+            self.finish(start_runner(self))
+            self.assertEqual(job.state, "success", f"{flags}: {job.text}")
+            self.assertIn("\nfrom beside\nfrom byssh\n", job.text)
+        self.assertEqual(self.gitlab.refusals, [])
+
+    def test_a_server_that_the_host_reaches_elsewhere(self):
+        """`clone_url` of the runner's configuration, `gitlab: {url:}` of ours."""
+        self.need_the_real_one("cloning")
+        self.server(GOOD, modules={"group/beside": ("../beside.git", {"note": "from beside\n"})})
+        inside = self.gitlab.url
+        self.gitlab.url, self.gitlab.host = "http://gitlab.invalid", "gitlab.invalid"
+        with open(self.config, "a") as config:
+            config.write(f"gitlab: {{url: '{inside}'}}\n")
+        job = self.gitlab.add_job(["cat beside/note", 'curl -sf -H "JOB-TOKEN: $CI_JOB_TOKEN" "$CI_API_V4_URL/job" > /dev/null && echo the API answers', *PUSH],
+                                  variables={"GIT_SUBMODULE_STRATEGY": "normal"})
+        self.gitlab.url = inside
+        self.finish(start_runner(self, clone_url=inside))
+        self.assertEqual(job.state, "success", job.text)
+        self.assertIn("\nfrom beside\n", job.text)
+        self.assertIn("\nthe API answers\n", job.text)
+        self.assertEqual(sorted(job.artifacts), REPORTS, job.text)
 
     def test_a_job_that_takes_too_long_is_ended(self):
         self.need_the_real_one("the job's timeout")

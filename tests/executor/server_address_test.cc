@@ -34,5 +34,24 @@ TEST(ServerAddress, ABrokenUrlIsToldWithoutItsCredentials) {
   }
 }
 
+TEST(ServerAddress, AnOriginIsSchemeAndHostAlone) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"https://gitlab.internal", "https://gitlab.internal"},
+      {"http://GitLab.internal:8080/", "http://gitlab.internal:8080"},
+      {"https://gitlab.internal:443", "https://gitlab.internal"},
+      {"https://[::1]:8443", "https://[::1]:8443"},
+      {"gitlab.internal", ""},
+      {"ssh://gitlab.internal", ""},
+      {"https://", ""},
+      {"https://gitlab.internal/gitlab", ""},
+      {"https://user:secret@gitlab.internal", ""},
+      {"https://gitlab.internal\nx", ""},
+  };
+  for (const auto& [url, expected] : rows) {
+    const auto origin = server_origin(url);
+    EXPECT_EQ(origin ? origin->url() : "", expected) << url;
+  }
+}
+
 }  // namespace
 }  // namespace scangate

@@ -17,6 +17,7 @@ store: /srv/scangate
 enforce: observe
 on_stop: command
 sandbox: {runtime: runc}
+gitlab: {url: "https://gitlab.internal:8443"}
 reports: {upload: false, expire_in: 1 week and 2 days}
 registries:
   docker.io: {mirrors: ["127.0.0.1:5000"]}
@@ -28,6 +29,7 @@ aws: {endpoint: "https://vpce-1.api.ecr.eu-west-1.vpce.amazonaws.com", credentia
   EXPECT_EQ(settings->enforce, Enforce::observe);
   EXPECT_EQ(settings->on_stop, OnStop::command);
   EXPECT_EQ(settings->runtime, "runc");
+  EXPECT_EQ(settings->gitlab_url->url(), "https://gitlab.internal:8443");
   EXPECT_FALSE(settings->reports.upload);
   EXPECT_EQ(settings->reports.expire_in, "1 week and 2 days");
   EXPECT_EQ(settings->registries.hosts.at("docker.io").mirrors, (std::vector<std::string>{"127.0.0.1:5000"}));
@@ -98,6 +100,9 @@ TEST(Settings, FaultsNameThePlaceAndTheNearestKey) {
        "config.yaml:3:5: unknown key 'miror' in registries 'a' (did you mean 'mirrors'?)"},
       {"reports: {expire_in: soon}\n",
        "config.yaml:1:22: expected a duration such as '30 days', or 'never', found 'soon'"},
+      {"gitlab: {url: https://gitlab.internal/path}\n",
+       "config.yaml:1:15: expected an address without a path such as https://gitlab.internal:8443, found "
+       "'https://gitlab.internal/path'"},
       {"transfer: {attempts: 99}\n", "config.yaml:1:22: expected a number from 1 to 20, found '99'"},
       {"sandbox: {network: bridge}\n", "config.yaml:1:20: 'bridge' is not one of auto, host, none, private"},
       {"sandbox: {memory: 1k}\n", "config.yaml:1:19: expected an amount of memory of at least 6m such as 4g, found '1k'"},

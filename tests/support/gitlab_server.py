@@ -94,7 +94,8 @@ class Job:
             "CI_PROJECT_ID": "7", "CI_PROJECT_PATH": gitlab.project, "CI_PROJECT_NAME": gitlab.project.rsplit("/")[-1], "CI_PROJECT_NAMESPACE": gitlab.project.rsplit("/", 1)[0],
             "CI_PROJECT_URL": f"{gitlab.url}/{gitlab.project}", "CI_JOB_URL": f"{gitlab.url}/{gitlab.project}/-/jobs/{number}", "CI_PIPELINE_ID": "21",
             "CI_COMMIT_SHA": gitlab.sha, "CI_COMMIT_SHORT_SHA": gitlab.sha[:8], "CI_COMMIT_REF_NAME": "main", "CI_COMMIT_REF_SLUG": "main", "CI_COMMIT_BRANCH": "main",
-            "CI_DEFAULT_BRANCH": "main", "CI_SERVER_URL": gitlab.url, "CI_SERVER_HOST": gitlab.host.split(":")[0], "CI_API_V4_URL": f"{gitlab.url}/api/v4",
+            "CI_DEFAULT_BRANCH": "main", "CI_SERVER_URL": gitlab.url, "CI_SERVER_HOST": gitlab.host.split(":")[0], "CI_SERVER_SHELL_SSH_HOST": gitlab.host.split(":")[0], "CI_SERVER_SHELL_SSH_PORT": "22",
+            "CI_API_V4_URL": f"{gitlab.url}/api/v4",
             "CI_REPOSITORY_URL": repository, "CI_DEPENDENCY_PROXY_USER": "gitlab-ci-token", "CI_DEPENDENCY_PROXY_PASSWORD": self.token,
         }
         secret = {"CI_JOB_TOKEN", "CI_REPOSITORY_URL", "CI_DEPENDENCY_PROXY_PASSWORD", "CI_REGISTRY_PASSWORD"}
@@ -155,9 +156,10 @@ class Job:
 
 
 class GitLab:
-    """`registry_host`: where jobs find "their" registry (see TokenRegistry). `files`: the project's one commit."""
+    """`registry_host`: where jobs find "their" registry (see TokenRegistry). `files`: the project's one commit. `modules`: other projects, path -> (URL in .gitmodules,
+    files), which the commit holds as submodules under the last part of their path."""
 
-    def __init__(self, folder, files=None, project="group/app", registry_host=""):
+    def __init__(self, folder, files=None, project="group/app", registry_host="", modules=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.project, self.registry_host = project, registry_host
@@ -170,7 +172,8 @@ class GitLab:
         self.server.daemon_threads = True
         self.host = f"127.0.0.1:{self.server.server_port}"
         self.url = f"http://{self.host}"
-        self._make_repository(files or {"README.md": "a project\n"})
+        self.repositories = {f"{path}.git" for path in (project, *(modules or {}))}
+        self._make_repositories(files or {"README.md": "a project\n"}, modules or {})
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
@@ -206,29 +209,40 @@ class GitLab:
     def seen(self, method, suffix):
         return [r for r in self.requests if r[0] == method and r[1].endswith(suffix)]
 
-    def _make_repository(self, files):
-        self.bare = self.folder / "git" / f"{self.project}.git"
-        work = self.folder / "commit"
+    def _make_repositories(self, files, modules):
+        links = {}
+        for path, (url, content) in modules.items():
+            name = path.rsplit("/", 1)[-1]
+            links[name] = self._make_repository(path, content, {})
+            files = files | {".gitmodules": f'{files.get(".gitmodules", "")}[submodule "{name}"]\n\tpath = {name}\n\turl = {url}\n'}
+        self.sha = self._make_repository(self.project, files, links)
+
+    def _make_repository(self, path, files, links):
+        """A project with one commit, whose id it returns; `links`: submodules' commits by folder."""
+        bare = self.folder / "git" / f"{path}.git"
+        work = self.folder / "commit" / path
         env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org",
                "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org"}
 
         def git(*words, cwd):
             return subprocess.run(["git", *words], cwd=cwd, env=env, check=True, capture_output=True, text=True).stdout.strip()
 
-        self.bare.mkdir(parents=True)
-        work.mkdir()
-        git("init", "-q", "--bare", "-b", "main", ".", cwd=self.bare)
+        bare.mkdir(parents=True)
+        work.mkdir(parents=True)
+        git("init", "-q", "--bare", "-b", "main", ".", cwd=bare)
         git("init", "-q", "-b", "main", ".", cwd=work)
         for name, content in files.items():
-            path = work / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            file = work / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
         git("add", "-A", cwd=work)
+        for name, commit in links.items():
+            git("update-index", "--add", "--cacheinfo", f"160000,{commit},{name}", cwd=work)
         git("commit", "-q", "-m", "Files", cwd=work)
-        git("push", "-q", str(self.bare), "main", cwd=work)
+        git("push", "-q", str(bare), "main", cwd=work)
         # As on GitLab: a job may ask for the commit itself, also when its branch moved on.
-        git("config", "uploadpack.allowReachableSHA1InWant", "true", cwd=self.bare)
-        self.sha = git("rev-parse", "HEAD", cwd=work)
+        git("config", "uploadpack.allowReachableSHA1InWant", "true", cwd=bare)
+        return git("rev-parse", "HEAD", cwd=work)
 
     # Who a token belongs to.
     def job_of_token(self, token):
@@ -579,7 +593,7 @@ def _handler(gitlab):
             job = gitlab.running_job_of_basic(self.headers.get("Authorization"))
             if not job:
                 raise Refused(401, "HTTP Basic: Access denied", [("WWW-Authenticate", 'Basic realm="GitLab"')])
-            if repository != f"{gitlab.project}.git":
+            if repository not in gitlab.repositories:
                 raise Refused(404, "The project you were looking for could not be found")
             if "receive-pack" in action or "receive-pack" in self.raw_query:
                 raise Refused(403, "You are not allowed to upload code.")

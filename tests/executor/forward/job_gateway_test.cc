@@ -22,6 +22,8 @@ class Gateway : public ::testing::Test {
     auto opened =
         JobGateway::open(broker_,
                          ForwarderTarget{.server = {.scheme = "https", .host = "gitlab.example", .root = "/gl"},
+                                         .reached_at = ServerAddress{"http", "gitlab.internal:8080", "/gl"},
+                                         .also_called = {"git@gitlab.example:", "ssh://git@gitlab.example/"},
                                          .ca_file = {},
                                          .verify_certificates = true,
                                          .project_path = "group/app"},
@@ -53,13 +55,19 @@ TEST_F(Gateway, AnApiAddressOfTheJobsOwnIsLeftAlone) {
 }
 
 TEST_F(Gateway, GitGoesThroughTheForwarderWithAndWithoutALogin) {
-  EXPECT_EQ(gateway_->environment(),
-            (std::vector<std::string>{
-                "GIT_CONFIG_COUNT=3", "GIT_CONFIG_KEY_0=url.http://" + place() + "/.insteadOf",
-                "GIT_CONFIG_VALUE_0=https://gitlab.example/gl/",
-                "GIT_CONFIG_KEY_1=url.http://gitlab-ci-token:" + placeholder_ + "@" + place() + "/.insteadOf",
-                "GIT_CONFIG_VALUE_1=https://gitlab-ci-token:" + placeholder_ + "@gitlab.example/gl/",
-                "GIT_CONFIG_KEY_2=http.http://" + place() + "/.proxy", "GIT_CONFIG_VALUE_2="}));
+  EXPECT_EQ(
+      gateway_->environment(),
+      (std::vector<std::string>{
+          "GIT_CONFIG_COUNT=7", "GIT_CONFIG_KEY_0=url.http://" + place() + "/.insteadOf",
+          "GIT_CONFIG_VALUE_0=https://gitlab.example/gl/", "GIT_CONFIG_KEY_1=url.http://" + place() + "/.insteadOf",
+          "GIT_CONFIG_VALUE_1=http://gitlab.internal:8080/gl/",
+          "GIT_CONFIG_KEY_2=url.http://" + place() + "/.insteadOf", "GIT_CONFIG_VALUE_2=git@gitlab.example:",
+          "GIT_CONFIG_KEY_3=url.http://" + place() + "/.insteadOf", "GIT_CONFIG_VALUE_3=ssh://git@gitlab.example/",
+          "GIT_CONFIG_KEY_4=url.http://gitlab-ci-token:" + placeholder_ + "@" + place() + "/.insteadOf",
+          "GIT_CONFIG_VALUE_4=https://gitlab-ci-token:" + placeholder_ + "@gitlab.example/gl/",
+          "GIT_CONFIG_KEY_5=url.http://gitlab-ci-token:" + placeholder_ + "@" + place() + "/.insteadOf",
+          "GIT_CONFIG_VALUE_5=http://gitlab-ci-token:" + placeholder_ + "@gitlab.internal:8080/gl/",
+          "GIT_CONFIG_KEY_6=http.http://" + place() + "/.proxy", "GIT_CONFIG_VALUE_6="}));
 }
 
 // As the runner leaves it: the repository's own file rewrites its plain URL to one with the token, which is the
@@ -86,11 +94,16 @@ TEST_F(Gateway, TheRunnersOwnRewriteOfItsUrlDoesNotLeadAroundTheForwarder) {
   for (const std::string path : {"/group/app.git", ""})
     git({"config", "url.https://" + login + "gitlab.example/gl" + path + ".insteadOf",
          "https://gitlab.example/gl" + path});
+  // GIT_SUBMODULE_FORCE_HTTPS.
+  git({"config", "url.https://" + login + "gitlab.example/gl/.insteadOf", "git@gitlab.example:"});
   const auto seen = [&](const std::string& url) { return git({"ls-remote", "--get-url", url}); };
   EXPECT_EQ(seen("https://gitlab.example/gl/group/app.git"), "http://" + login + place() + "/group/app.git\n");
   EXPECT_EQ(seen("https://gitlab.example/gl/group/other.git"), "http://" + login + place() + "/group/other.git\n");
   EXPECT_EQ(seen("https://" + login + "gitlab.example/gl/group/app.git"),
             "http://" + login + place() + "/group/app.git\n");
+  for (const std::string other :
+       {"git@gitlab.example:", "ssh://git@gitlab.example/", "http://gitlab.internal:8080/gl/"})
+    EXPECT_EQ(seen(other + "group/other.git"), "http://" + login + place() + "/group/other.git\n");
   EXPECT_EQ(seen("https://elsewhere.example/group/app.git"), "https://elsewhere.example/group/app.git\n");
 }
 
