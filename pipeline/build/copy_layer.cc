@@ -78,18 +78,18 @@ Result<std::size_t> fill(ByteSource& source, std::span<std::byte> buffer) {
 // What is already in the layer under way, above the image.
 class WrittenPaths final : public PathLookup {
  public:
-  explicit WrittenPaths(DestinationView& view) : view_(view) {}
+  explicit WrittenPaths(PathLookup& below) : below_(below) {}
   Result<std::optional<PathNode>> node(const std::string& path) override {
     if (const auto found = written_.find(path); found != written_.end()) return found->second;
-    return view_.node(path);
+    return below_.node(path);
   }
   void add(const Entry& entry) {
     written_[entry.path] = {entry.type, entry.mode, entry.uid, entry.gid, entry.mtime_seconds, entry.link_target};
   }
   // Later instructions see what was written.
-  void publish() {
+  void publish(DestinationView& view) {
     for (const auto& [path, node] : written_)
-      view_.add(path, node);
+      view.add(path, node);
   }
   bool has_folder(const std::string& path) const {
     const auto found = written_.find(path);
@@ -97,7 +97,7 @@ class WrittenPaths final : public PathLookup {
   }
 
  private:
-  DestinationView& view_;
+  PathLookup& below_;
   std::map<std::string, PathNode, std::less<>> written_;
 };
 
@@ -106,7 +106,7 @@ class Unpacker {
   Unpacker(LayerWriter& writer, WrittenPaths& paths, const CopyRules& rules, const Cancel& cancel)
       : writer_(writer), paths_(paths), rules_(rules), cancel_(cancel) {}
 
-  Result<void> unpack(SourceTree& tree, const PlacedArchive& archive);
+  Result<void> unpack(const PlacedArchive& archive);
 
  private:
   Result<void> add_entry(const TarEntry& from, const std::string& folder, TarReader& tar);
@@ -160,7 +160,9 @@ Result<void> Unpacker::add_entry(const TarEntry& from, const std::string& folder
     return fail(Fault::user, fmt::format("'{}' in the archive has an owner out of range", printable(from.path)));
   entry.uid = rules_.owner ? rules_.owner->uid : static_cast<std::uint32_t>(from.uid);
   entry.gid = rules_.owner ? rules_.owner->gid : static_cast<std::uint32_t>(from.gid);
-  if (rules_.mode && entry.type != EntryType::symlink) entry.mode = *rules_.mode;
+  if (rules_.mode && entry.type != EntryType::symlink)
+    entry.mode = rules_.mode->apply(
+        entry.mode, entry.type == EntryType::directory ? ModeChange::Kind::folder : ModeChange::Kind::other);
   entry.mtime_seconds = from.mtime_seconds;
   entry.device_major = static_cast<std::uint32_t>(from.device_major);
   entry.device_minor = static_cast<std::uint32_t>(from.device_minor);
@@ -181,10 +183,10 @@ Result<void> Unpacker::add_entry(const TarEntry& from, const std::string& folder
   return {};
 }
 
-Result<void> Unpacker::unpack(SourceTree& tree, const PlacedArchive& archive) {
-  SCANGATE_TRY(auto fd, tree.open_file(archive.file));
+Result<void> Unpacker::unpack(const PlacedArchive& archive) {
+  SCANGATE_TRY(auto fd, archive.tree->open_file(archive.file));
   FdSource file(std::move(fd), archive.file.path);
-  auto plain = decompressed(file, archive.file.path, kMaxLayerBytes);
+  auto plain = decompressed(file, archive.file.path, kMaxLayerBytes, Allowed::archives);
   SCANGATE_TRY(auto tar, TarReader::open(*plain, archive.file.path));
   // The layer writer caps the number of entries and their bytes.
   for (;;) {
@@ -205,23 +207,19 @@ Result<bool> is_archive(SourceTree& tree, const TreeItem& item) {
   SCANGATE_TRY(const std::size_t count, fill(head, block));
   const Packing packing = packing_of(Bytes(block).first(count));
   if (packing == Packing::none) return is_tar_header(Bytes(block).first(count));
-  if (packing == Packing::xz || packing == Packing::bzip2)
-    return fail(Error(Fault::user, fmt::format("unpacking '{}' ({}) is not supported yet", printable(item.path),
-                                               packing_name(packing)))
-                    .remedy("use gzip or zstd, or COPY it and unpack it in a RUN"));
   SCANGATE_TRY(auto again, tree.open_file(item));
   FdSource packed(std::move(again), item.path);
-  auto plain = decompressed(packed, item.path, kMaxLayerBytes);
+  auto plain = decompressed(packed, item.path, kMaxLayerBytes, Allowed::archives);
   auto inner = fill(*plain, block);
   // A file that only begins like a packed one is copied as it is.
   return inner && is_tar_header(Bytes(block).first(*inner));
 }
 
-Result<WrittenLayer> write_copy_layer(Store& store, SourceTree* tree, CopyPlan& plan, DestinationView& view,
-                                      FileDigests* digests, const LayerOptions& options, std::vector<EntrySink*> tees,
-                                      const Cancel& cancel) {
+Result<WrittenLayer> write_copy_layer(Store& store, CopyPlan& plan, PathLookup& below, DestinationView& view,
+                                      const SourceTree* context, FileDigests* digests, const LayerOptions& options,
+                                      std::vector<EntrySink*> tees, const Cancel& cancel) {
   SCANGATE_TRY(auto writer, LayerWriter::create(store, options, std::move(tees)));
-  WrittenPaths paths(view);
+  WrittenPaths paths(below);
   for (const auto& [path, placed] : plan.entries()) {
     if (cancel.cancelled()) return fail(cancelled_error());
     Entry entry = placed.entry;
@@ -234,7 +232,7 @@ Result<WrittenLayer> write_copy_layer(Store& store, SourceTree* tree, CopyPlan& 
       }
     }
     if (entry.type == EntryType::file && placed.file && plan.rules().keep_owners) {
-      SCANGATE_TRY(std::string capability, tree->capability(*placed.file));
+      SCANGATE_TRY(std::string capability, placed.tree->capability(*placed.file));
       // chown(2) clears file capabilities, so a copy with another owner has none.
       if (!capability.empty() && !plan.rules().owner) entry.xattrs["security.capability"] = std::move(capability);
     }
@@ -245,18 +243,18 @@ Result<WrittenLayer> write_copy_layer(Store& store, SourceTree* tree, CopyPlan& 
       StringSource text(*placed.text);
       SCANGATE_CHECK(writer.add(entry, &text));
     } else {
-      SCANGATE_TRY(auto fd, tree->open_file(*placed.file));
+      SCANGATE_TRY(auto fd, placed.tree->open_file(*placed.file));
       FdSource file(std::move(fd), placed.file->path);
       HashedSource hashed(file, cancel);
       SCANGATE_CHECK(writer.add(entry, &hashed));
-      if (digests != nullptr) digests->remember(*placed.file, hashed.digest());
+      if (digests != nullptr && placed.tree == context) digests->remember(*placed.file, hashed.digest());
     }
   }
   Unpacker unpacker(writer, paths, plan.rules(), cancel);
   for (const PlacedArchive& archive : plan.archives())
-    SCANGATE_CHECK(unpacker.unpack(*tree, archive));
+    SCANGATE_CHECK(unpacker.unpack(archive));
   SCANGATE_TRY(auto written, writer.finish());
-  paths.publish();
+  paths.publish(view);
   return written;
 }
 

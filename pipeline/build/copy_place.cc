@@ -6,36 +6,20 @@
 
 namespace scangate::build {
 
-Result<std::uint32_t> parse_mode(std::string_view text) {
-  std::uint32_t mode = 0;
-  const bool octal =
-      !text.empty() && text.size() <= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; });
-  if (!octal) {
-    if (text.find_first_of("ugoa+-=rwxX") != std::string_view::npos)
-      return fail(Error(Fault::user, fmt::format("the symbolic mode '{}' is not supported yet", printable(text)))
-                      .remedy("write an octal mode such as 755"));
-    return fail(Fault::user, fmt::format("'{}' is not an octal mode such as 755", printable(text)));
-  }
-  for (const char c : text)
-    mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
-  if (mode > 07777) return fail(Fault::user, fmt::format("'{}' is not an octal mode such as 755", printable(text)));
-  return mode;
-}
-
 Result<void> CopyPlan::begin() {
   const std::string& text = rules_.destination;
   if (text.empty()) return fail(Fault::user, "the destination is empty after expansion");
   const std::string absolute = text.starts_with('/') ? text : rules_.working_directory + "/" + text;
   const std::string_view last = base_name(text);
   const bool folder_named = last.empty() || last == "." || last == "..";
-  if (rules_.several_sources && !folder_named)
+  if (rules_.several_sources && !folder_named && !rules_.into_folder)
     return fail(Error(Fault::user, "with several sources the destination must be a folder")
                     .remedy(fmt::format("write '{}/'", printable(text))));
   SCANGATE_TRY(target_, resolve_path(view_, path_in_root(absolute)));
   SCANGATE_TRY(auto node, view_.node(target_));
-  if (node && node->type != EntryType::directory && folder_named)
+  if (node && node->type != EntryType::directory && (folder_named || rules_.into_folder))
     return fail(Fault::user, fmt::format("the destination '{}' is a file in the image", printable(text)));
-  target_is_folder_ = folder_named || (node && node->type == EntryType::directory);
+  target_is_folder_ = folder_named || rules_.into_folder || (node && node->type == EntryType::directory);
   return {};
 }
 
@@ -86,7 +70,7 @@ Result<void> CopyPlan::ensure_folder(const std::string& folder) {
   return {};
 }
 
-Result<void> CopyPlan::put(std::string path, const TreeItem& item, bool explicit_mode) {
+Result<void> CopyPlan::put(std::string path, const TreeItem& item, SourceTree* tree) {
   // Such a name is an instruction to delete, not a file: OCI image-spec v1.1, layer.md, "Whiteouts".
   if (base_name(path).starts_with(".wh."))
     return fail(Fault::user, fmt::format("'{}' cannot be stored in a layer: names beginning with .wh. are whiteouts",
@@ -99,8 +83,9 @@ Result<void> CopyPlan::put(std::string path, const TreeItem& item, bool explicit
   entry.mode = item.node.mode;
   if (entry.type == EntryType::symlink)
     entry.mode = 0777;
-  else if (explicit_mode && rules_.mode)
-    entry.mode = *rules_.mode;
+  else if (rules_.mode)
+    entry.mode = rules_.mode->apply(
+        entry.mode, entry.type == EntryType::directory ? ModeChange::Kind::folder : ModeChange::Kind::other);
   entry.uid = owner.uid;
   entry.gid = owner.gid;
   entry.mtime_seconds = item.node.mtime_seconds;
@@ -114,6 +99,7 @@ Result<void> CopyPlan::put(std::string path, const TreeItem& item, bool explicit
       if (!is_new && known->second < path) {
         entry.type = EntryType::hardlink;
         entry.link_target = known->second;
+        placed.tree = tree;
         placed.file = item;  // should another source replace what the link points to
         entries_[std::move(path)] = std::move(placed);
         return {};
@@ -121,6 +107,7 @@ Result<void> CopyPlan::put(std::string path, const TreeItem& item, bool explicit
     }
     entry.size_bytes = item.stamp.size_bytes;
     placed.file = item;
+    placed.tree = tree;
   }
   entries_[std::move(path)] = std::move(placed);
   return {};
@@ -135,11 +122,11 @@ Result<void> CopyPlan::add(const SelectedSource& source) {
     if (node && node->type == EntryType::directory)
       return fail(Fault::user,
                   fmt::format("'/{}' is a folder in the image, a file cannot replace it", printable(path)));
-    if (!source.text) return put(path, source.items.front().item, true);
+    if (!source.text) return put(path, source.items.front().item, source.tree);
     PlacedEntry placed;
     const Owner owner = rules_.owner.value_or(Owner{});
     placed.entry.path = path;
-    placed.entry.mode = rules_.mode.value_or(0644);
+    placed.entry.mode = rules_.mode ? rules_.mode->apply(0644, ModeChange::Kind::other) : 0644;
     placed.entry.uid = owner.uid;
     placed.entry.gid = owner.gid;
     placed.entry.mtime_seconds = rules_.now_seconds;
@@ -161,13 +148,13 @@ Result<void> CopyPlan::add(const SelectedSource& source) {
     if (selected.relative.empty()) {
       // The destination itself: what exists keeps its attributes; a new one takes the source's, except that the
       // context's root, often a private temporary folder, gives none.
-      if (node || selected.item.path.empty()) {
+      if (node || selected.item.path.empty() || rules_.into_folder) {
         SCANGATE_CHECK(ensure_folder(path));
         continue;
       }
       SCANGATE_CHECK(ensure_folder(std::string(parent_path(path))));
     }
-    SCANGATE_CHECK(put(path, selected.item, true));
+    SCANGATE_CHECK(put(path, selected.item, source.tree));
     if (is_folder && !node) new_folders_.insert(path);
   }
   return {};
@@ -179,7 +166,7 @@ Result<void> CopyPlan::add_archive(const SelectedSource& source) {
     return fail(Fault::user,
                 fmt::format("'/{}' is a file in the image, an archive cannot be unpacked there", printable(target_)));
   SCANGATE_CHECK(ensure_folder(target_));
-  archives_.push_back({source.items.front().item, target_});
+  archives_.push_back({source.items.front().item, source.tree, target_});
   return {};
 }
 

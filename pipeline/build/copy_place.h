@@ -9,34 +9,39 @@
 #include "pipeline/build/accounts.h"
 #include "pipeline/build/copy_select.h"
 #include "pipeline/build/destination.h"
+#include "pipeline/build/file_mode.h"
 
 namespace scangate::build {
 
 struct CopyRules {
-  std::string destination;            // expanded, as written
-  std::string working_directory;      // absolute
-  bool several_sources = false;       // more than one word: the destination must end in /
-  std::optional<Owner> owner;         // --chown
-  bool keep_owners = false;           // --from: the source's, unless `owner` is given; else 0:0
-  std::optional<std::uint32_t> mode;  // --chmod
-  std::int64_t now_seconds = 0;       // time of folders that are created on the way
+  std::string destination;         // expanded, as written
+  std::string working_directory;   // absolute
+  bool several_sources = false;    // more than one word: the destination must end in /
+  bool into_folder = false;        // --parents: the destination is a folder, however it is written
+  std::optional<Owner> owner;      // --chown
+  bool keep_owners = false;        // --from: the source's, unless `owner` is given; else 0:0
+  std::optional<ModeChange> mode;  // --chmod
+  std::int64_t now_seconds = 0;    // time of folders that are created on the way
 };
 
 struct PlacedEntry {
   Entry entry;
   std::optional<TreeItem> file;     // content comes from here
+  SourceTree* tree = nullptr;       // that `file` is in
   std::optional<std::string> text;  // or is this
 };
 
 struct PlacedArchive {
   TreeItem file;
-  std::string folder;  // where it is unpacked, in the root
+  SourceTree* tree = nullptr;  // that it is in
+  std::string folder;          // where it is unpacked, in the root
 };
 
 // Entries by path: parents come before what is below them.
 class CopyPlan {
  public:
-  CopyPlan(DestinationView& view, CopyRules rules) : view_(view), rules_(std::move(rules)) {}
+  // `view`: what is there already; outlives the plan.
+  CopyPlan(PathLookup& view, CopyRules rules) : view_(view), rules_(std::move(rules)) {}
 
   // Resolves the destination. Errors: Fault::user without place.
   Result<void> begin();
@@ -53,10 +58,10 @@ class CopyPlan {
 
  private:
   Result<std::optional<PathNode>> existing(const std::string& path);
-  Result<void> put(std::string path, const TreeItem& item, bool explicit_mode);
+  Result<void> put(std::string path, const TreeItem& item, SourceTree* tree);
   Owner owner_of(const PathNode& node) const;
 
-  DestinationView& view_;
+  PathLookup& view_;
   CopyRules rules_;
   std::string target_;  // resolved, in the root
   bool target_is_folder_ = false;
@@ -65,8 +70,5 @@ class CopyPlan {
   std::set<std::string, std::less<>> new_folders_;  // not in the image before: nothing below can be
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> linked_;  // files with several names, by inode
 };
-
-// --chmod: octal ("644", "0755"). Errors: Fault::user; symbolic modes are not supported yet.
-Result<std::uint32_t> parse_mode(std::string_view text);
 
 }  // namespace scangate::build

@@ -13,13 +13,23 @@ bool has_wildcards(std::string_view word) {
 // One word of sources at work.
 class Selector {
  public:
-  Selector(SourceTree& tree, const Cancel& cancel) : tree_(tree), cancel_(cancel) {}
+  Selector(SourceTree& tree, const SelectRules& rules, const Cancel& cancel)
+      : tree_(tree), rules_(rules), cancel_(cancel) {}
 
   // The paths a pattern stands for, sorted; links are not followed yet.
   Result<std::vector<std::string>> expand(std::string_view pattern);
   Result<SelectedSource> select(const std::string& path);
+  // --parents: what `pattern` matches below `folder`.
+  Result<SelectedSource> select_below(const std::string& folder, const dockerfile::Glob& pattern);
+  bool excludes_file(const std::string& path) const {
+    return rules_.excludes != nullptr && (rules_.excludes->ignored(path) || rules_.excludes->ignored(base_name(path)));
+  }
+  Error missing(const std::string& path) const;
 
  private:
+  // What becomes of an entry of a folder.
+  enum class Fate { taken, only_parent, skipped };
+  Fate fate(const TreeItem& item, const std::string& relative) const;
   Result<void> match(const std::string& folder, const std::vector<std::string>& parts, std::size_t next,
                      std::vector<std::string>& out);
   Result<void> walk(const TreeItem& folder, const std::string& relative, int depth, SelectedSource& source,
@@ -29,9 +39,9 @@ class Selector {
     if (++items_ > kMaxSelectedItems) return fail(Fault::user, fmt::format("more than {} files", kMaxSelectedItems));
     return {};
   }
-  Error missing(const std::string& path) const;
-
   SourceTree& tree_;
+  const SelectRules& rules_;
+  const dockerfile::Glob* wanted_ = nullptr;  // of --parents
   const Cancel& cancel_;
   std::size_t items_ = 0;
 };
@@ -79,38 +89,68 @@ Result<std::vector<std::string>> Selector::expand(std::string_view pattern) {
   return out;
 }
 
+Selector::Fate Selector::fate(const TreeItem& item, const std::string& relative) const {
+  const bool is_folder = item.node.type == EntryType::directory;
+  const auto& ignores = tree_.rules();
+  const bool ignored = !ignores.empty() && ignores.ignored(item.path);
+  if (ignored && (!is_folder || ignores.can_skip_below(item.path))) return Fate::skipped;
+  const bool excluded = rules_.excludes != nullptr && rules_.excludes->ignored(relative);
+  if (excluded && (!is_folder || rules_.excludes->can_skip_below(relative))) return Fate::skipped;
+  const bool wanted = wanted_ == nullptr || wanted_->matches_or_parent(relative);
+  if (!wanted && (!is_folder || !wanted_->can_match_below(relative))) return Fate::skipped;
+  return ignored || excluded || !wanted ? Fate::only_parent : Fate::taken;
+}
+
 Result<void> Selector::walk(const TreeItem& folder, const std::string& relative, int depth, SelectedSource& source,
                             std::vector<SelectedItem>& pending) {
   if (depth > kMaxFolderDepth)
     return fail(Fault::user,
                 fmt::format("'{}' is nested deeper than {} folders", printable(folder.path), kMaxFolderDepth));
-  const auto& rules = tree_.rules();
   SCANGATE_TRY(auto items, tree_.list(folder.path));
   for (TreeItem& item : items) {
     SCANGATE_CHECK(count());
-    const bool is_folder = item.node.type == EntryType::directory;
-    const bool ignored = !rules.empty() && rules.ignored(item.path);
-    if (ignored && (!is_folder || rules.can_skip_below(item.path))) continue;
-    if (item.is_socket) continue;  // no builder puts sockets into layers
     const std::string below = join_path(relative, base_name(item.path));
-    if (ignored) {
+    const Fate decided = fate(item, below);
+    if (decided == Fate::skipped) continue;
+    if (item.is_socket) continue;  // no builder puts sockets into layers
+    if (decided == Fate::only_parent) {
       pending.push_back({below, item});
       SCANGATE_CHECK(walk(item, below, depth + 1, source, pending));
       if (!pending.empty()) pending.pop_back();
       continue;
     }
-    // Folders that are ignored themselves come along only as parents of what is kept.
+    // Folders that are left out themselves come along only as parents of what is kept.
     for (SelectedItem& parent : pending)
       source.items.push_back(std::move(parent));
     pending.clear();
     source.items.push_back({below, item});
-    if (is_folder) SCANGATE_CHECK(walk(item, below, depth + 1, source, pending));
+    if (item.node.type == EntryType::directory) SCANGATE_CHECK(walk(item, below, depth + 1, source, pending));
   }
   return {};
 }
 
+Result<SelectedSource> Selector::select_below(const std::string& folder, const dockerfile::Glob& pattern) {
+  SelectedSource source;
+  source.tree = &tree_;
+  source.is_folder = true;
+  source.name = std::string(base_name(folder));
+  SCANGATE_TRY(const std::string resolved, resolve_path(tree_, folder));
+  SCANGATE_TRY(auto item, tree_.item(resolved));
+  if (!item) return fail(missing(folder));
+  if (item->node.type != EntryType::directory)
+    return fail(Fault::user, fmt::format("'{}' in {} is not a folder", printable(folder), tree_.what()));
+  source.items.push_back({"", *item});
+  std::vector<SelectedItem> pending;
+  wanted_ = &pattern;
+  auto walked = walk(*item, "", 0, source, pending);
+  wanted_ = nullptr;
+  if (!walked) return fail(std::move(walked).error());
+  return source;
+}
+
 Result<SelectedSource> Selector::select(const std::string& path) {
   SelectedSource source;
+  source.tree = &tree_;
   source.name = std::string(base_name(path));
   SCANGATE_TRY(const std::string resolved, resolve_path(tree_, path));
   SCANGATE_TRY(auto item, tree_.item(resolved));
@@ -132,25 +172,51 @@ void add_field(Sha256& hash, std::string_view text) {
   hash.update(text);
 }
 
+Result<Selection> select_with_parents(SourceTree& tree, const std::string& word, const SelectRules& rules,
+                                      const Cancel& cancel) {
+  Selector selector(tree, rules, cancel);
+  const std::size_t pivot = word.find("/./");
+  const std::string folder = pivot == std::string::npos ? "" : word.substr(0, pivot);
+  std::string below = path_in_root(pivot == std::string::npos ? word : word.substr(pivot + 3));
+  if (below.empty()) below = "**";
+  SCANGATE_TRY(const auto pattern, dockerfile::Glob::parse(below, dockerfile::GlobFlavor::ignore));
+  Selection selection;
+  std::vector<std::string> folders{path_in_root(folder)};
+  if (has_wildcards(folder)) {
+    SCANGATE_TRY(folders, selector.expand(folder));
+  }
+  bool any = false;
+  for (const std::string& each : folders) {
+    SCANGATE_TRY(auto source, selector.select_below(each, pattern));
+    any = any || source.items.size() > 1;
+    selection.sources.push_back(std::move(source));
+  }
+  if (!any && !has_wildcards(word)) return fail(selector.missing(join_path(folders.front(), pattern.literal())));
+  if (!any) selection.found = Found::none;
+  return selection;
+}
+
 }  // namespace
 
-Result<Selection> select_sources(SourceTree& tree, const std::string& word, const Cancel& cancel) {
+Result<Selection> select_sources(SourceTree& tree, const std::string& word, const SelectRules& rules,
+                                 const Cancel& cancel) {
   const std::string clean = dockerfile::clean_path(word.starts_with('/') ? word : "./" + word);
   if (clean == ".." || clean.starts_with("../"))
     return fail(Fault::user, fmt::format("'{}' leads out of {}", printable(word), tree.what()));
-  Selector selector(tree, cancel);
+  if (rules.parents) return select_with_parents(tree, word, rules, cancel);
+  Selector selector(tree, rules, cancel);
   Selection selection;
   if (!has_wildcards(word)) {
     // An escape without a wildcard is an escape all the same.
     SCANGATE_TRY(const auto glob, dockerfile::Glob::parse(path_in_root(word), dockerfile::GlobFlavor::file_match));
     SCANGATE_TRY(auto source, selector.select(glob.literal()));
-    selection.sources.push_back(std::move(source));
+    if (source.is_folder || !selector.excludes_file(glob.literal())) selection.sources.push_back(std::move(source));
     return selection;
   }
   SCANGATE_TRY(const auto paths, selector.expand(word));
   for (const std::string& path : paths) {
     SCANGATE_TRY(auto source, selector.select(path));
-    selection.sources.push_back(std::move(source));
+    if (source.is_folder || !selector.excludes_file(path)) selection.sources.push_back(std::move(source));
   }
   if (paths.empty()) selection.found = Found::none;
   return selection;

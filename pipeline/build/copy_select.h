@@ -24,6 +24,8 @@ struct SelectedSource {
   bool is_folder = false;           // its content is copied, not itself
   std::vector<SelectedItem> items;  // parents before children, sorted
   std::optional<std::string> text;  // a heredoc: no items then
+  SourceTree* tree = nullptr;       // that the items are in
+  bool may_unpack = false;          // ADD: an archive is unpacked instead of copied
 };
 
 enum class Found { some, none };  // none: a pattern that matches nothing, which is allowed
@@ -33,13 +35,22 @@ struct Selection {
   Found found = Found::some;
 };
 
+struct SelectRules {
+  // --exclude: rules as in .dockerignore, on paths below each source that is a folder, and on the path and the name of
+  // one that is a file. Dockerfile reference, "COPY --exclude".
+  const dockerfile::IgnoreRules* excludes = nullptr;
+  bool parents = false;  // --parents
+};
+
 // Sources of one word: a path, or a pattern (filepath.Match, each component by itself). A source that is a link is
-// followed inside the tree. Errors: Fault::user without place: not there (and whether an ignore rule hid it), outside
-// of the tree, a bad pattern.
-Result<Selection> select_sources(SourceTree& tree, const std::string& word, const Cancel& cancel);
+// followed inside the tree. With --parents the word is a pattern with `**` for paths below what stands before "/./" (or
+// the root), links are not followed, and the one source for each such folder holds what matches with its parents.
+// Errors: Fault::user without place: not there (and whether an ignore rule hid it), outside of the tree, a bad pattern.
+Result<Selection> select_sources(SourceTree& tree, const std::string& word, const SelectRules& rules,
+                                 const Cancel& cancel);
 
 // What a cache key needs of the selection: names, types, modes, links and content, not times and not owners (the
-// context's are not copied). Reads files whose digests are not known.
+// context's are not copied). Reads files whose digests are not known. All sources are of `tree` or heredocs.
 Result<Digest> selection_digest(SourceTree& tree, const std::vector<SelectedSource>& sources, FileDigests& digests,
                                 const Cancel& cancel);
 

@@ -84,11 +84,11 @@ Result<void> StageBuilder::put_inventory(const WrittenLayer& layer, LayerCatalog
   return work_.host.store->cache_put("inventory", inventory_key(layer.diff_id), cataloger.finish().serialise());
 }
 
-StepKey StageBuilder::key(std::string_view kind) const {
+StepKey StageBuilder::key(std::string_view kind, KeyParent parent) const {
   StepKey key(kind);
   key.add("namespace", work_.request.cache_namespace)
       .add("platform", work_.request.platform.str())
-      .add("parent", state_.chain_text())
+      .add("parent", parent == KeyParent::counts ? state_.chain_text() : "")
       .add("compression", layer_media_type(work_.request.compression))
       .add("epoch", work_.fixed_time ? std::to_string(work_.fixed_time->time_since_epoch().count()) : "");
   return key;

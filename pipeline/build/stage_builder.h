@@ -72,7 +72,7 @@ class StageBuilder {
   Result<void> stop_signal(const dockerfile::StopSignalLine& line);
   Result<void> healthcheck(const dockerfile::HealthcheckLine& line);
 
-  // stage_files.cc, stage_run.cc: those that can write a layer
+  // stage_files.cc, stage_workdir.cc, stage_run.cc: those that can write a layer
   Result<void> workdir(const dockerfile::WorkdirLine& line);
   Result<void> copy(const dockerfile::CopyLine& line);
   Result<void> run(const dockerfile::RunLine& line);
@@ -81,8 +81,10 @@ class StageBuilder {
   Result<FileSource> file_source(const std::optional<Word>& from);
   Result<std::vector<SelectedSource>> select(const dockerfile::CopyLine& line, FileSource& source);
   Result<std::vector<SelectedSource>> heredoc_sources(const dockerfile::CopyLine& line) const;
-  Result<CopyPlan> plan_copy(const dockerfile::CopyLine& line, FileSource& source,
-                             const std::vector<SelectedSource>& selected, const std::string& destination);
+  Result<CopyRules> copy_rules(const dockerfile::CopyLine& line, const FileSource& source,
+                               const std::string& destination);
+  Result<CopyPlan> plan_copy(const dockerfile::CopyLine& line, CopyRules rules, PathLookup& below,
+                             const std::vector<SelectedSource>& selected);
   Result<RunStep> prepare_run(const dockerfile::RunLine& line) const;
 
   // Helpers
@@ -99,7 +101,8 @@ class StageBuilder {
   void add_layer(const CachedStep& step, std::string created_by);
   Result<void> put_inventory(const WrittenLayer& layer, LayerCataloger& cataloger);
   LayerOptions layer_options() const { return {work_.request.compression, work_.fixed_time}; }
-  StepKey key(std::string_view kind) const;
+  enum class KeyParent { counts, left_out };
+  StepKey key(std::string_view kind, KeyParent parent = KeyParent::counts) const;
   DestinationView& view();
   std::string header(std::string_view what);
   TimePoint now() const;

@@ -11,8 +11,29 @@ namespace scangate::build {
 using dockerfile::CopyKind;
 using dockerfile::CopyLine;
 
+namespace {
+
+// What a linked layer is made on.
+class EmptyRoot final : public PathLookup {
+ public:
+  Result<std::optional<PathNode>> node(const std::string& path) override {
+    if (path.empty()) return PathNode{EntryType::directory, 0755, 0, 0, 0, ""};
+    return std::nullopt;
+  }
+};
+
+}  // namespace
+
 Result<std::vector<SelectedSource>> StageBuilder::select(const CopyLine& line, FileSource& source) {
   std::vector<SelectedSource> selected;
+  std::vector<std::string> patterns;
+  for (const Word& word : line.excludes) {
+    SCANGATE_TRY(std::string pattern, expand(word));
+    patterns.push_back(std::move(pattern));
+  }
+  auto excludes = dockerfile::IgnoreRules::from_patterns(patterns);
+  if (!excludes) return fail(placed(Error(Fault::user, excludes.error().cause()), line.excludes.front().place));
+  const SelectRules rules{patterns.empty() ? nullptr : &*excludes, line.parents};
   for (const Word& word : line.sources) {
     SCANGATE_TRY(const std::string path, expand(word));
     if (line.kind == CopyKind::add) {
@@ -23,13 +44,15 @@ Result<std::vector<SelectedSource>> StageBuilder::select(const CopyLine& line, F
     }
     if (path.empty()) return fail(placed(Error(Fault::user, "the source is empty after expansion"), word.place));
     SCANGATE_TRY(SourceTree * tree, source.tree(work_));
-    auto found = select_sources(*tree, path, work_.cancel);
+    auto found = select_sources(*tree, path, rules, work_.cancel);
     if (!found) return fail(placed(std::move(found).error(), word.place));
     if (found->found == Found::none)
       work_.warnings.push_back(
           {source_place(word.place.line), "EmptyWildcard", fmt::format("'{}' matches nothing", printable(path))});
-    for (SelectedSource& each : found->sources)
+    for (SelectedSource& each : found->sources) {
+      each.may_unpack = line.kind == CopyKind::add && !each.is_folder && line.unpack.value_or(true);
       selected.push_back(std::move(each));
+    }
   }
   return selected;
 }
@@ -52,43 +75,52 @@ Result<std::vector<SelectedSource>> StageBuilder::heredoc_sources(const CopyLine
   return selected;
 }
 
-Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, FileSource& source,
-                                         const std::vector<SelectedSource>& selected, const std::string& destination) {
+Result<CopyRules> StageBuilder::copy_rules(const CopyLine& line, const FileSource& source,
+                                           const std::string& destination) {
   CopyRules rules;
   rules.destination = destination;
   rules.working_directory = state_.config.working_directory.empty() ? "/" : state_.config.working_directory;
   rules.keep_owners = !source.from_context;
+  rules.into_folder = line.parents;
   rules.now_seconds = now().time_since_epoch().count();
   if (line.chown) {
-    Accounts accounts;
-    SCANGATE_TRY(auto passwd, view().read_text("etc/passwd", kMaxAccountsBytes));
-    SCANGATE_TRY(auto group, view().read_text("etc/group", kMaxAccountsBytes));
-    accounts.passwd = passwd.value_or("");
-    accounts.group = group.value_or("");
     SCANGATE_TRY(const std::string text, expand(*line.chown));
+    Accounts accounts;
+    // Numbers need no look into the image, which may not be unpacked yet.
+    if (text.find_first_not_of("0123456789:") != std::string::npos) {
+      SCANGATE_TRY(auto passwd, view().read_text("etc/passwd", kMaxAccountsBytes));
+      SCANGATE_TRY(auto group, view().read_text("etc/group", kMaxAccountsBytes));
+      accounts.passwd = passwd.value_or("");
+      accounts.group = group.value_or("");
+    }
     auto owner = parse_owner(text, accounts);
     if (!owner) return fail(placed(std::move(owner).error(), line.chown->place));
     rules.owner = *owner;
   }
   if (line.chmod) {
     SCANGATE_TRY(const std::string text, expand(*line.chmod));
-    auto mode = parse_mode(text);
+    auto mode = ModeChange::parse(text);
     if (!mode) return fail(placed(std::move(mode).error(), line.chmod->place));
-    rules.mode = *mode;
+    rules.mode = std::move(*mode);
   }
   // The destination of one pattern that matches several files must be a folder too, but it need not end in '/' when
   // the folder is there; begin() sees to the former, so only words count for it.
   rules.several_sources = line.sources.size() + line.files.size() > 1;
-  CopyPlan plan(view(), std::move(rules));
+  return rules;
+}
+
+Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, CopyRules rules, PathLookup& below,
+                                         const std::vector<SelectedSource>& selected) {
+  CopyPlan plan(below, std::move(rules));
   if (auto begun = plan.begin(); !begun) return fail(placed(std::move(begun).error(), line.destination.place));
   if (selected.size() > 1 && !plan.target_is_folder())
     return fail(placed(Error(Fault::user, "several files match, so the destination must be a folder")
-                           .remedy(fmt::format("write '{}/'", printable(destination))),
+                           .remedy(fmt::format("write '{}/'", printable(plan.rules().destination))),
                        line.destination.place));
   for (const SelectedSource& each : selected) {
     bool archive = false;
-    if (line.kind == CopyKind::add && !each.is_folder && !each.text && line.unpack.value_or(true)) {
-      SCANGATE_TRY(archive, is_archive(work_.context, each.items.front().item));
+    if (each.may_unpack) {
+      SCANGATE_TRY(archive, is_archive(*each.tree, each.items.front().item));
     }
     SCANGATE_CHECK(archive ? plan.add_archive(each) : plan.add(each));
   }
@@ -97,16 +129,17 @@ Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, FileSource& sourc
 
 Result<void> StageBuilder::copy(const CopyLine& line) {
   const auto at = current_->place;
-  if (line.link) return fail(refused(current_->name + " --link", at));
-  if (line.parents) return fail(refused("COPY --parents", at));
-  if (!line.excludes.empty()) return fail(refused(current_->name + " --exclude", line.excludes.front().place));
   if (line.checksum) return fail(refused("ADD --checksum", line.checksum->place));
   if (line.keep_git_folder) return fail(refused("ADD --keep-git-dir", at));
 
   SCANGATE_TRY(const std::string destination, expand(line.destination));
   SCANGATE_TRY(FileSource source, file_source(line.from));
+  SCANGATE_TRY(CopyRules rules, copy_rules(line, source, destination));
   std::string created_by = current_->name;
-  StepKey base = key("copy/1");
+  if (line.parents) created_by += " --parents";
+  // A linked layer is the same on every base: so are its names of users, by number.
+  StepKey base = line.link ? key("copy/2 link", KeyParent::left_out) : key("copy/2");
+  if (line.link && rules.owner) base.add("owner", fmt::format("{}:{}", rules.owner->uid, rules.owner->gid));
   base.add("kind", current_->name).add("source", source.identity).add("destination", destination);
   base.add("directory", state_.config.working_directory);
   for (const auto& [name, flag] : {std::pair{"from", &line.from}, {"chown", &line.chown}, {"chmod", &line.chmod}}) {
@@ -115,6 +148,11 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
     // Another image is told by its layers, whatever name it goes by.
     if (std::string_view(name) != "from") base.add(name, value);
     created_by += fmt::format(" --{}={}", name, value);
+  }
+  base.add("parents", line.parents ? "yes" : "no");
+  for (const Word& word : line.excludes) {
+    SCANGATE_TRY(const std::string pattern, expand(word));
+    base.add("exclude", pattern);
   }
   base.add("unpack", line.unpack ? (*line.unpack ? "yes" : "no") : "");
   for (const Word& word : line.sources) {
@@ -167,16 +205,14 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   CachedStep done;
   done.created = now();
   if (!selected.empty()) {
-    SCANGATE_TRY(CopyPlan plan, plan_copy(line, source, selected, destination));
-    SourceTree* tree = nullptr;
-    if (!line.sources.empty()) {
-      SCANGATE_TRY(tree, source.tree(work_));
-    }
+    EmptyRoot empty;
+    PathLookup& below = line.link ? static_cast<PathLookup&>(empty) : view();
+    SCANGATE_TRY(CopyPlan plan, plan_copy(line, std::move(rules), below, selected));
     if (!plan.entries().empty() || !plan.archives().empty()) {
       LayerCataloger cataloger;
-      SCANGATE_TRY(const WrittenLayer layer, write_copy_layer(*work_.host.store, tree, plan, view(),
-                                                              source.from_context ? &work_.digests : nullptr,
-                                                              layer_options(), {&cataloger}, work_.cancel));
+      SCANGATE_TRY(const WrittenLayer layer,
+                   write_copy_layer(*work_.host.store, plan, below, view(), &work_.context, &work_.digests,
+                                    layer_options(), {&cataloger}, work_.cancel));
       SCANGATE_CHECK(put_inventory(layer, cataloger));
       done.layer = StackedLayer{layer.diff_id, layer.blob};
       view().grow(*done.layer);
@@ -187,50 +223,6 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   }
   SCANGATE_CHECK(work_.cache.put(full_key, done));
   SCANGATE_CHECK(work_.cache.mark_known(known_key));
-  log.done();
-  add_layer(done, std::move(created_by));
-  return {};
-}
-
-Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
-  SCANGATE_TRY(const std::string text, expand(line.path));
-  if (text.empty()) return fail(placed(Error(Fault::user, "WORKDIR is empty after expansion"), line.path.place));
-  const std::string& before = state_.config.working_directory;
-  const std::string directory = "/" + path_in_root(text.starts_with('/') ? text : before + "/" + text);
-  state_.config.working_directory = directory;
-  mark("WORKDIR");
-  std::string created_by = "WORKDIR " + directory;
-  const std::string step_key = key("workdir/1").add("directory", directory).text();
-  ++work_.steps;
-  auto log = work_.log.begin(header(current_->text));
-  SCANGATE_TRY(auto cached, work_.cache.find(step_key));
-  if (cached) {
-    ++work_.cached_steps;
-    log.cached();
-    add_layer(*cached, std::move(created_by));
-    if (cached->layer) view_.reset();
-    return {};
-  }
-  CachedStep done;
-  done.created = now();
-  SCANGATE_TRY(const std::string resolved, resolve_path(view(), path_in_root(directory)));
-  SCANGATE_TRY(auto node, view().node(resolved));
-  if (node && node->type != EntryType::directory)
-    return fail(
-        placed(Error(Fault::user, fmt::format("'{}' is a file in the image", printable(directory))), line.path.place));
-  if (!node) {
-    CopyRules rules;
-    rules.now_seconds = done.created.time_since_epoch().count();
-    CopyPlan plan(view(), std::move(rules));
-    SCANGATE_CHECK(plan.ensure_folder(resolved));
-    LayerCataloger cataloger;
-    SCANGATE_TRY(const WrittenLayer layer, write_copy_layer(*work_.host.store, nullptr, plan, view(), nullptr,
-                                                            layer_options(), {&cataloger}, work_.cancel));
-    SCANGATE_CHECK(put_inventory(layer, cataloger));
-    done.layer = StackedLayer{layer.diff_id, layer.blob};
-    view().grow(*done.layer);
-  }
-  SCANGATE_CHECK(work_.cache.put(step_key, done));
   log.done();
   add_layer(done, std::move(created_by));
   return {};

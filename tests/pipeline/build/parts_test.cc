@@ -73,13 +73,6 @@ TEST(Accounts, RunUsersGetTheirGroupsAndHome) {
   EXPECT_THAT(parse_run_user("app:root", kAccounts)->groups, ::testing::IsEmpty());
 }
 
-TEST(ParseMode, OctalOnly) {
-  EXPECT_EQ(*parse_mode("644"), 0644U);
-  EXPECT_EQ(*parse_mode("04755"), 04755U);
-  EXPECT_EQ(parse_mode("888").error().text(), "'888' is not an octal mode such as 755");
-  EXPECT_EQ(parse_mode("").error().text(), "'' is not an octal mode such as 755");
-}
-
 TEST(Environment, SetReplacesInPlace) {
   std::vector<std::string> environment{"A=1", "AB=2"};
   set_environment(environment, "A", "3");

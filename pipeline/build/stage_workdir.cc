@@ -1,0 +1,52 @@
+#include "base/text.h"
+#include "pipeline/build/copy_layer.h"
+#include "pipeline/build/stage_builder.h"
+#include "scan/inventory/inventory.h"
+
+namespace scangate::build {
+
+Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
+  SCANGATE_TRY(const std::string text, expand(line.path));
+  if (text.empty()) return fail(placed(Error(Fault::user, "WORKDIR is empty after expansion"), line.path.place));
+  const std::string& before = state_.config.working_directory;
+  const std::string directory = "/" + path_in_root(text.starts_with('/') ? text : before + "/" + text);
+  state_.config.working_directory = directory;
+  mark("WORKDIR");
+  std::string created_by = "WORKDIR " + directory;
+  const std::string step_key = key("workdir/1").add("directory", directory).text();
+  ++work_.steps;
+  auto log = work_.log.begin(header(current_->text));
+  SCANGATE_TRY(auto cached, work_.cache.find(step_key));
+  if (cached) {
+    ++work_.cached_steps;
+    log.cached();
+    add_layer(*cached, std::move(created_by));
+    if (cached->layer) view_.reset();
+    return {};
+  }
+  CachedStep done;
+  done.created = now();
+  SCANGATE_TRY(const std::string resolved, resolve_path(view(), path_in_root(directory)));
+  SCANGATE_TRY(auto node, view().node(resolved));
+  if (node && node->type != EntryType::directory)
+    return fail(
+        placed(Error(Fault::user, fmt::format("'{}' is a file in the image", printable(directory))), line.path.place));
+  if (!node) {
+    CopyRules rules;
+    rules.now_seconds = done.created.time_since_epoch().count();
+    CopyPlan plan(view(), std::move(rules));
+    SCANGATE_CHECK(plan.ensure_folder(resolved));
+    LayerCataloger cataloger;
+    SCANGATE_TRY(const WrittenLayer layer, write_copy_layer(*work_.host.store, plan, view(), view(), nullptr, nullptr,
+                                                            layer_options(), {&cataloger}, work_.cancel));
+    SCANGATE_CHECK(put_inventory(layer, cataloger));
+    done.layer = StackedLayer{layer.diff_id, layer.blob};
+    view().grow(*done.layer);
+  }
+  SCANGATE_CHECK(work_.cache.put(step_key, done));
+  log.done();
+  add_layer(done, std::move(created_by));
+  return {};
+}
+
+}  // namespace scangate::build
