@@ -190,7 +190,7 @@ TEST_F(CopyFlags, ArchivesOfEveryPackingAreUnpacked) {
 }
 
 TEST_F(CopyFlags, WhatOnlyBeginsLikeAnArchiveIsCopied) {
-  for (const std::string head :
+  for (const std::string& head :
        {std::string("BZh91AY&SY"), std::string("\xfd") + "7zXZ", std::string("\x1f\x8b\x08")}) {
     write("archive", head + std::string(600, 'x'));
     EXPECT_THAT(copied("FROM scratch\nADD archive /to/\n"), ElementsAre("to", "to/archive")) << head;
