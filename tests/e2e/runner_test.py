@@ -267,12 +267,14 @@ class Runner(GitLabCase):
 
     def test_cancel_after_a_push_takes_nothing_back_and_pushes_no_more(self):
         self.server(GOOD, second=ENDLESS)
-        job = self.gitlab.add_job([*PUSH, 'docker build -f second -t "$CI_REGISTRY_IMAGE:second" .', 'docker push "$CI_REGISTRY_IMAGE:second"'])
+        job = self.gitlab.add_job([*PUSH, 'docker build -f second -t "$CI_REGISTRY_IMAGE:second" .', 'docker push "$CI_REGISTRY_IMAGE:second"'], artifacts=[JUNIT, QUALITY])
         runner = start_runner(self)
         self.until(lambda: "still in it" in job.text, job)
         job.cancel()
         self.finish(runner)
         self.assertEqual((job.state, self.registry.images()), ("canceled", [f"group/app:{self.gitlab.sha[:8]}"]), job.text)
+        # What was scanned until then, declared or not.
+        self.assertEqual(sorted(job.artifacts), REPORTS, job.text)
 
     def test_a_result_that_gitlab_is_not_ready_for_is_sent_again(self):
         self.server(GOOD)
