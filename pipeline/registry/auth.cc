@@ -41,8 +41,9 @@ std::vector<std::string> Access::scopes(const std::string& repository) const {
   return out;
 }
 
-Authorizer::Authorizer(std::shared_ptr<CredentialSource> credentials, std::shared_ptr<HttpTransport> transport)
-    : credentials_(std::move(credentials)), transport_(std::move(transport)) {}
+Authorizer::Authorizer(const RegistrySettings& settings, std::shared_ptr<CredentialSource> credentials,
+                       std::shared_ptr<HttpTransport> transport)
+    : settings_(settings), credentials_(std::move(credentials)), transport_(std::move(transport)) {}
 
 Result<std::string> Authorizer::header(const Endpoint& endpoint, const Access& access, const Cancel& cancel) {
   Challenge challenge;
@@ -137,10 +138,14 @@ Result<Authorizer::Token> Authorizer::fetch_token(const Endpoint& endpoint, cons
   request.plain_http = realm.scheme == "http";
   request.max_reply_bytes = kMaxTokenBytes;
   request.stall_timeout = std::chrono::seconds(30);
-  if (same_host) {
-    request.verify_certificates = endpoint.settings.verify_certificates;
+  // What the configuration says of the token server's own host, GitLab's for its registry, comes first.
+  if (const auto known = settings_.hosts.find(realm.host); known != settings_.hosts.end()) {
+    request.verify_certificates = known->second.verify_certificates;
+    request.ca_file = known->second.ca_file;
+  } else {
+    request.verify_certificates = !same_host || endpoint.settings.verify_certificates;
+    request.ca_file = endpoint.settings.ca_file;
   }
-  request.ca_file = endpoint.settings.ca_file;
   if (credentials && !credentials->identity_token.empty()) {
     request.method = "POST";
     request.url = realm.str();

@@ -25,7 +25,9 @@ struct Access {
 // Remembers what each host asks for, and the tokens. Thread-safe.
 class Authorizer {
  public:
-  Authorizer(std::shared_ptr<CredentialSource> credentials, std::shared_ptr<HttpTransport> transport);
+  // `settings` outlive it.
+  Authorizer(const RegistrySettings& settings, std::shared_ptr<CredentialSource> credentials,
+             std::shared_ptr<HttpTransport> transport);
 
   // The header's value for a request, from what is known of the host: empty when it has asked for nothing yet. Gets a
   // new token when the known one is about to expire.
@@ -46,6 +48,7 @@ class Authorizer {
   Result<Token> fetch_token(const Endpoint& endpoint, const Url& realm, const std::string& service,
                             const std::vector<std::string>& scopes, const Cancel& cancel);
 
+  const RegistrySettings& settings_;
   std::shared_ptr<CredentialSource> credentials_;
   std::shared_ptr<HttpTransport> transport_;
   std::mutex mutex_;

@@ -56,7 +56,7 @@ struct Registry::State {
         std::shared_ptr<HttpTransport> the_transport, std::shared_ptr<BlobSources> the_sources)
       : settings(std::move(the_settings)),
         transport(std::move(the_transport)),
-        authorizer(std::move(credentials), transport),
+        authorizer(settings, std::move(credentials), transport),
         client(settings, authorizer, *transport),
         sources(std::move(the_sources)) {}
 
@@ -140,7 +140,7 @@ Result<std::vector<std::string>> Registry::tags(const Reference& repository, con
 
 Result<void> Registry::check_login(const std::string& registry, const Credentials& credentials, const Cancel& cancel) {
   // An authorizer of its own: tokens of other credentials must not pass for these.
-  Authorizer authorizer(fixed_credentials({{registry, credentials}}), state_->transport);
+  Authorizer authorizer(state_->settings, fixed_credentials({{registry, credentials}}), state_->transport);
   const RegistryClient client(state_->settings, authorizer, *state_->transport);
   const Endpoint endpoint = make_endpoint(state_->settings, registry, "");
   HttpRequest request;

@@ -15,9 +15,9 @@ class GitLabCase(Case):
         need("docker-registry", "git", "openssl")
         self.mirror = self.start_mirror(transfer={"attempts": 2})
 
-    def server(self, dockerfile, modules=None, **files):
+    def server(self, dockerfile, modules=None, tls=False, **files):
         """The server with a project of these files, as self.gitlab, and its registry, as self.registry."""
-        self.gitlab = GitLab(self.folder / "gitlab", files={"Dockerfile": dockerfile, "app.txt": "application\n", **files}, modules=modules)
+        self.gitlab = GitLab(self.folder / "gitlab", files={"Dockerfile": dockerfile, "app.txt": "application\n", **files}, modules=modules, tls=tls)
         self.addCleanup(self.gitlab.stop)
         self.registry = TokenRegistry(self.folder / "own-registry", self.gitlab)
         self.addCleanup(self.registry.stop)

@@ -155,6 +155,17 @@ class GitLabJobs(GitLabCase):
         self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
         self.assertEqual([r for r in other.requests if job.token in str(r[2]) or job.token.encode() in r[3]], [])
 
+    def test_a_server_with_a_certificate_of_its_own(self):
+        self.server(GOOD, tls=True)
+        self.write_config(transfer={"attempts": 2}, registries={"docker.io": {"mirrors": [self.mirror.host]}, self.gitlab.host: {"ca_file": str(self.gitlab.ca_file)}})
+        job = self.gitlab.add_job(["git fetch -q origin main && echo fetched", 'curl -sf -H "JOB-TOKEN: $CI_JOB_TOKEN" "$CI_API_V4_URL/job" > /dev/null && echo the API answers', *PUSH])
+        self.run_job()
+        self.assertEqual(job.state, "success", job.log)
+        self.assertIn("\nfetched\n", job.log)
+        self.assertIn("\nthe API answers\n", job.log)
+        self.assertEqual(self.registry.images(), [f"group/app:{self.gitlab.sha[:8]}"])
+        self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
+
     def test_a_jobs_proxies_are_for_the_world_outside(self):
         self.server(GOOD)
         proxy = Proxy()

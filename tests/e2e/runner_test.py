@@ -41,6 +41,8 @@ class RealRunner:
         environment["PATH"] = f"{programs}:{environment['PATH']}"
         toml = case.folder / "config.toml"
         case.ok("register", "--config-toml", toml, "--url", case.gitlab.url, "--name", "gate", "--token", "-", stdin=case.gitlab.runner_token.encode())
+        if case.gitlab.ca_file:
+            toml.write_text(toml.read_text().replace("  executor =", f'  tls-ca-file = "{case.gitlab.ca_file}"\n  executor ='))
         if clone_url:
             toml.write_text(toml.read_text().replace("  executor =", f'  clone_url = "{clone_url}"\n  executor ='))
         if jobs == 1:

@@ -9,6 +9,7 @@ app/services/auth/container_registry_authentication_service.rb.
 """
 
 import base64
+import collections
 import contextlib
 import gzip
 import hashlib
@@ -19,6 +20,7 @@ import pathlib
 import re
 import secrets
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -94,8 +96,8 @@ class Job:
             "CI_PROJECT_ID": "7", "CI_PROJECT_PATH": gitlab.project, "CI_PROJECT_NAME": gitlab.project.rsplit("/")[-1], "CI_PROJECT_NAMESPACE": gitlab.project.rsplit("/", 1)[0],
             "CI_PROJECT_URL": f"{gitlab.url}/{gitlab.project}", "CI_JOB_URL": f"{gitlab.url}/{gitlab.project}/-/jobs/{number}", "CI_PIPELINE_ID": "21",
             "CI_COMMIT_SHA": gitlab.sha, "CI_COMMIT_SHORT_SHA": gitlab.sha[:8], "CI_COMMIT_REF_NAME": "main", "CI_COMMIT_REF_SLUG": "main", "CI_COMMIT_BRANCH": "main",
-            "CI_DEFAULT_BRANCH": "main", "CI_SERVER_URL": gitlab.url, "CI_SERVER_HOST": gitlab.host.split(":")[0], "CI_SERVER_SHELL_SSH_HOST": gitlab.host.split(":")[0], "CI_SERVER_SHELL_SSH_PORT": "22",
-            "CI_API_V4_URL": f"{gitlab.url}/api/v4",
+            "CI_DEFAULT_BRANCH": "main", "CI_SERVER_URL": gitlab.url, "CI_SERVER_HOST": gitlab.host.split(":")[0], "CI_SERVER_SHELL_SSH_PORT": "22",
+            "CI_SERVER_SHELL_SSH_HOST": gitlab.host.split(":")[0], "CI_API_V4_URL": f"{gitlab.url}/api/v4",
             "CI_REPOSITORY_URL": repository, "CI_DEPENDENCY_PROXY_USER": "gitlab-ci-token", "CI_DEPENDENCY_PROXY_PASSWORD": self.token,
         }
         secret = {"CI_JOB_TOKEN", "CI_REPOSITORY_URL", "CI_DEPENDENCY_PROXY_PASSWORD", "CI_REGISTRY_PASSWORD"}
@@ -157,9 +159,9 @@ class Job:
 
 class GitLab:
     """`registry_host`: where jobs find "their" registry (see TokenRegistry). `files`: the project's one commit. `modules`: other projects, path -> (URL in .gitmodules,
-    files), which the commit holds as submodules under the last part of their path."""
+    files), which the commit holds as submodules under the last part of their path. `tls`: over https, with a certificate of its own: `ca_file`."""
 
-    def __init__(self, folder, files=None, project="group/app", registry_host="", modules=None):
+    def __init__(self, folder, files=None, project="group/app", registry_host="", modules=None, tls=False):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.project, self.registry_host = project, registry_host
@@ -171,7 +173,13 @@ class GitLab:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.host = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.host}"
+        self.url, self.ca_file = f"http://{self.host}", None
+        if tls:
+            key = make_key(self.folder / "tls", "/CN=gitlab", "-addext", "subjectAltName=IP:127.0.0.1")
+            self.url, self.ca_file = f"https://{self.host}", key.certificate
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(key.certificate, key.key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.repositories = {f"{path}.git" for path in (project, *(modules or {}))}
         self._make_repositories(files or {"README.md": "a project\n"}, modules or {})
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -189,7 +197,7 @@ class GitLab:
         self.thread.join()
 
     def clone_url(self, token):
-        return f"http://gitlab-ci-token:{token}@{self.host}/{self.project}.git"
+        return f"{self.url.split('//')[0]}//gitlab-ci-token:{token}@{self.host}/{self.project}.git"
 
     def add_job(self, script, after_script=(), image="docker:latest", services=("docker:dind",), variables=None, artifacts=(), allow_failure=False,
                 allow_failure_exit_codes=(), name="build-image", timeout=3600, state="pending", dependencies=(), cache=()):
@@ -610,17 +618,26 @@ def _handler(gitlab):
     return Handler
 
 
+KeyPair = collections.namedtuple("KeyPair", "key certificate")
+
+
+def make_key(folder, subject, *more):
+    """An RSA key and its own certificate, made by the openssl program."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pair = KeyPair(folder / "key.pem", folder / "certificate.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pair.key, "-out", pair.certificate, "-days", "2", "-subj", subject, *more], check=True,
+                   capture_output=True)
+    return pair
+
+
 class SigningKey:
-    """An RSA key with a certificate, made by the openssl program; signs tokens as docker-registry's `auth: token` checks them."""
+    """Signs tokens as docker-registry's `auth: token` checks them."""
 
     issuer, service = "gitlab-issuer", "container_registry"
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.key, self.certificate = self.folder / "key.pem", self.folder / "certificate.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.key, "-out", self.certificate, "-days", "2", "-subj", "/CN=gitlab-issuer"],
-                       check=True, capture_output=True)
+        self.key, self.certificate = make_key(folder, "/CN=gitlab-issuer")
         public = subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
         # The key's id as the registry computes it: 30 bytes of the digest in base 32, in groups of four.
         text = base64.b32encode(hashlib.sha256(public).digest()[:30]).decode()

@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -61,7 +62,8 @@ class RunnerJob:
     def api(self, method, path, data, **headers):
         request = urllib.request.Request(f"{self.gitlab.url}/api/v4{path}", data=data, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
         try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
+            tls = [urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.gitlab.ca_file))] if self.gitlab.ca_file else []
+            with urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls).open(request, timeout=60) as reply:
                 self.note_state(reply.headers)
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
