@@ -73,15 +73,18 @@ Error no_user(std::string_view name) {
 Result<Owner> parse_owner(std::string_view text, const Accounts& accounts) {
   const auto [user, group] = parts_of(text);
   Owner owner;
+  std::optional<std::uint32_t> primary;
   if (auto number = number_of(user)) {
     owner.uid = *number;
   } else if (!user.empty()) {
     const auto found = find_user(user, accounts.passwd);
     if (!found) return fail(no_user(user));
     owner.uid = found->uid;
+    primary = found->gid;
   }
   if (!group || group->empty()) {
-    owner.gid = owner.uid;
+    // The reference says the user's number for both; every builder takes the group that passwd gives to a name.
+    owner.gid = primary.value_or(owner.uid);
     return owner;
   }
   SCANGATE_TRY(owner.gid, group_number(*group, accounts));

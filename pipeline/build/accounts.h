@@ -30,8 +30,8 @@ struct RunUser {
   std::string home = "/";
 };
 
-// --chown: "user", "user:group", names or numbers; a user alone gives its number to the group as well. Errors:
-// Fault::user for a name the image does not know.
+// --chown: "user", "user:group", names or numbers; a name alone brings its primary group, a number alone is the group
+// as well. Errors: Fault::user for a name the image does not know.
 Result<Owner> parse_owner(std::string_view text, const Accounts& accounts);
 
 // USER: "user[:group]"; a user alone gets its primary group (0 when it has no line) and the groups that list it. Empty

@@ -146,13 +146,10 @@ Result<void> CopyPlan::add(const SelectedSource& source) {
                       ? fmt::format("'/{}' is a file or link in the image, a folder cannot replace it", printable(path))
                       : fmt::format("'/{}' is a folder in the image, a file cannot replace it", printable(path)));
     if (selected.relative.empty()) {
-      // The destination itself: what exists keeps its attributes; a new one takes the source's, except that the
-      // context's root, often a private temporary folder, gives none.
-      if (node || selected.item.path.empty() || rules_.into_folder) {
-        SCANGATE_CHECK(ensure_folder(path));
-        continue;
-      }
-      SCANGATE_CHECK(ensure_folder(std::string(parent_path(path))));
+      // The destination itself is no copy of the source: what exists keeps its attributes, and a new one is made like
+      // any folder on the way. So do buildah, docker and BuildKit, whatever the mode of the source.
+      SCANGATE_CHECK(ensure_folder(path));
+      continue;
     }
     SCANGATE_CHECK(put(path, selected.item, source.tree));
     if (is_folder && !node) new_folders_.insert(path);

@@ -59,7 +59,8 @@ Result<void> Selector::match(const std::string& folder, const std::vector<std::s
                              std::vector<std::string>& out) {
   SCANGATE_CHECK(count());
   if (next == parts.size()) {
-    if (!tree_.rules().ignored(folder) || !tree_.rules().can_skip_below(folder)) out.push_back(folder);
+    if (folder.empty() || !tree_.rules().ignored(folder) || !tree_.rules().can_skip_below(folder))
+      out.push_back(folder);
     return {};
   }
   SCANGATE_TRY(const auto glob, dockerfile::Glob::parse(parts[next], dockerfile::GlobFlavor::file_match));
@@ -155,7 +156,8 @@ Result<SelectedSource> Selector::select(const std::string& path) {
   SCANGATE_TRY(const std::string resolved, resolve_path(tree_, path));
   SCANGATE_TRY(auto item, tree_.item(resolved));
   if (!item) return fail(missing(path));
-  const bool ignored = tree_.rules().ignored(resolved);
+  // A rule such as `*` speaks of what is in the context, not of the context itself.
+  const bool ignored = !resolved.empty() && tree_.rules().ignored(resolved);
   source.is_folder = item->node.type == EntryType::directory;
   if (ignored && (!source.is_folder || tree_.rules().can_skip_below(resolved))) return fail(missing(resolved));
   if (item->is_socket || (!source.is_folder && item->node.type != EntryType::file))
@@ -200,9 +202,6 @@ Result<Selection> select_with_parents(SourceTree& tree, const std::string& word,
 
 Result<Selection> select_sources(SourceTree& tree, const std::string& word, const SelectRules& rules,
                                  const Cancel& cancel) {
-  const std::string clean = dockerfile::clean_path(word.starts_with('/') ? word : "./" + word);
-  if (clean == ".." || clean.starts_with("../"))
-    return fail(Fault::user, fmt::format("'{}' leads out of {}", printable(word), tree.what()));
   if (rules.parents) return select_with_parents(tree, word, rules, cancel);
   Selector selector(tree, rules, cancel);
   Selection selection;

@@ -183,6 +183,7 @@ Result<void> StageBuilder::begin() {
     }
     case BaseKind::stage:
       state_ = *work_.stages[facts.base.stage];
+      arguments_ = state_.arguments;
       break;
     case BaseKind::image:
       SCANGATE_CHECK(begin_from_image(facts.base.image, facts.platform));
@@ -203,6 +204,7 @@ Result<void> StageBuilder::build() {
     if (work_.failed) return {};
   }
   view_.reset();
+  state_.arguments = std::move(arguments_);
   work_.stages[index_] = std::move(state_);
   return {};
 }

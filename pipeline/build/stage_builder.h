@@ -81,6 +81,7 @@ class StageBuilder {
   Result<FileSource> file_source(const std::optional<Word>& from);
   Result<std::vector<SelectedSource>> select(const dockerfile::CopyLine& line, FileSource& source);
   Result<std::vector<SelectedSource>> heredoc_sources(const dockerfile::CopyLine& line) const;
+  Result<Accounts> accounts_of_image();
   Result<CopyRules> copy_rules(const dockerfile::CopyLine& line, const FileSource& source,
                                const std::string& destination);
   Result<CopyPlan> plan_copy(const dockerfile::CopyLine& line, CopyRules rules, PathLookup& below,
@@ -112,10 +113,6 @@ class StageBuilder {
   const dockerfile::Stage& stage_;
   StageState state_;
   const Instruction* current_ = nullptr;
-  struct Argument {
-    std::string name;
-    std::string value;
-  };
   std::vector<Argument> arguments_;  // declared in this stage, with a value, in order
   bool command_set_ = false;         // CMD stands in this stage
   std::unique_ptr<DestinationView> view_;

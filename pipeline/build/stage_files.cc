@@ -75,6 +75,12 @@ Result<std::vector<SelectedSource>> StageBuilder::heredoc_sources(const CopyLine
   return selected;
 }
 
+Result<Accounts> StageBuilder::accounts_of_image() {
+  SCANGATE_TRY(auto passwd, view().read_text("etc/passwd", kMaxAccountsBytes));
+  SCANGATE_TRY(auto group, view().read_text("etc/group", kMaxAccountsBytes));
+  return Accounts{passwd.value_or(""), group.value_or("")};
+}
+
 Result<CopyRules> StageBuilder::copy_rules(const CopyLine& line, const FileSource& source,
                                            const std::string& destination) {
   CopyRules rules;
@@ -88,10 +94,7 @@ Result<CopyRules> StageBuilder::copy_rules(const CopyLine& line, const FileSourc
     Accounts accounts;
     // Numbers need no look into the image, which may not be unpacked yet.
     if (text.find_first_not_of("0123456789:") != std::string::npos) {
-      SCANGATE_TRY(auto passwd, view().read_text("etc/passwd", kMaxAccountsBytes));
-      SCANGATE_TRY(auto group, view().read_text("etc/group", kMaxAccountsBytes));
-      accounts.passwd = passwd.value_or("");
-      accounts.group = group.value_or("");
+      SCANGATE_TRY(accounts, accounts_of_image());
     }
     auto owner = parse_owner(text, accounts);
     if (!owner) return fail(placed(std::move(owner).error(), line.chown->place));

@@ -15,6 +15,12 @@ struct StageLayer {
   LayerFacts facts;
 };
 
+// An ARG with a value.
+struct Argument {
+  std::string name;
+  std::string value;
+};
+
 struct StageState {
   ImageConfig config;  // its diff_ids stay empty until the image is written
   std::vector<StageLayer> layers;
@@ -22,6 +28,7 @@ struct StageState {
   std::size_t mounted = 0;
   ConfigPlaces places;
   std::string base_name;
+  std::vector<Argument> arguments;  // in scope at its end: stages built FROM this one inherit them
   // Time of the newest layer: metadata steps share it, so that a fully cached build gives the same image again.
   std::optional<TimePoint> layer_time;
 

@@ -13,7 +13,7 @@ Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
   state_.config.working_directory = directory;
   mark("WORKDIR");
   std::string created_by = "WORKDIR " + directory;
-  const std::string step_key = key("workdir/1").add("directory", directory).text();
+  const std::string step_key = key("workdir/2").add("directory", directory).add("user", state_.config.user).text();
   ++work_.steps;
   auto log = work_.log.begin(header(current_->text));
   SCANGATE_TRY(auto cached, work_.cache.find(step_key));
@@ -34,6 +34,12 @@ Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
   if (!node) {
     CopyRules rules;
     rules.now_seconds = done.created.time_since_epoch().count();
+    // As BuildKit: a new folder belongs to the USER that will work in it. One whom the image does not know yet is the
+    // business of the RUN that wants to be him.
+    if (!state_.config.user.empty()) {
+      SCANGATE_TRY(const Accounts accounts, accounts_of_image());
+      if (auto user = parse_run_user(state_.config.user, accounts)) rules.owner = user->owner;
+    }
     CopyPlan plan(view(), std::move(rules));
     SCANGATE_CHECK(plan.ensure_folder(resolved));
     LayerCataloger cataloger;

@@ -51,7 +51,7 @@ const Accounts kAccounts{"root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:
                          "root:x:0:\nstaff:x:50:other,app\n"};
 
 TEST(Accounts, OwnersByNameAndNumber) {
-  EXPECT_EQ(*parse_owner("app", kAccounts), (Owner{1000, 1000}));
+  EXPECT_EQ(*parse_owner("app", kAccounts), (Owner{1000, 1001}));
   EXPECT_EQ(*parse_owner("app:staff", kAccounts), (Owner{1000, 50}));
   EXPECT_EQ(*parse_owner("5", kAccounts), (Owner{5, 5}));
   EXPECT_EQ(*parse_owner("5:6", kAccounts), (Owner{5, 6}));
