@@ -126,6 +126,11 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   if (!done) return fail(std::move(done).error());
   if (!saved)
     progress.line(Level::warning, "the digests of the context's files could not be kept: " + saved.error().text());
+  if (work.used_cache_mounts)
+    if (auto swept = build::CacheMounts::sweep_sometimes(host.store->root() / "mounts", host.cache_mounts_bytes,
+                                                         kCacheMountsUnused);
+        !swept)
+      progress.line(Level::warning, "unused cache mounts could not be removed: " + swept.error().text());
   built.steps = work.steps;
   built.cached_steps = work.cached_steps;
   built.warnings = std::move(work.warnings);

@@ -1,5 +1,6 @@
 #pragma once
 // From a Dockerfile and a context to an image in the store. https://docs.docker.com/reference/dockerfile/
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -18,6 +19,28 @@
 
 namespace scangate {
 
+// For `RUN --mount=type=secret`. The value gets into the step's memory alone: no layer, history, key, log or disk.
+struct BuildSecret {
+  std::string id;
+  std::string value;
+};
+// As BuildKit's; a secret is read whole.
+inline constexpr std::size_t kMaxSecretBytes = 500U << 10U;
+
+// For `RUN --mount=type=ssh`.
+struct BuildSshAgent {
+  std::string id;                // "default"
+  std::filesystem::path socket;  // that the agent listens at
+};
+
+// What RUN steps are held to, and what they find.
+struct StepOptions {
+  std::vector<std::pair<std::string, std::string>> add_hosts;  // name, address
+  std::optional<std::uint64_t> shared_memory_bytes;            // of /dev/shm
+  std::vector<SandboxResourceLimit> resource_limits;
+  SandboxLimits limits;
+};
+
 struct BuildRequest {
   std::filesystem::path
       context;  // a folder; opened once, everything below is resolved inside it and never follows a symlink out
@@ -33,9 +56,16 @@ struct BuildRequest {
   bool no_cache = false;
   Network network = Network::host;  // of RUN steps
   std::string cache_namespace;      // one project's steps are never served to another
+  std::vector<BuildSecret> secrets;
+  std::vector<BuildSshAgent> ssh_agents;
+  StepOptions step_options;
   std::optional<TimePoint> source_date_epoch;
   Compression compression = Compression::gzip;
 };
+
+// Beyond it the longest unused are removed; a container's layers of package managers and compilers take some GB each.
+inline constexpr std::uint64_t kCacheMountsBytes = 20ULL << 30U;
+inline constexpr std::chrono::hours kCacheMountsUnused{24 * 30};
 
 // What the builder works with; all outlive the build.
 struct BuildHost {
@@ -43,9 +73,11 @@ struct BuildHost {
   Snapshots* snapshots = nullptr;
   Sandbox* sandbox = nullptr;
   const JobNetwork* network = nullptr;  // of RUN steps; absent: the host's
-  Registry* registry = nullptr;  // for base images
+  Registry* registry = nullptr;         // for base images
   std::vector<std::string>
       run_environment;  // proxies for RUN, from the host's settings; not part of keys nor of the image
+  std::optional<std::chrono::seconds> run_timeout;       // of one RUN step
+  std::uint64_t cache_mounts_bytes = kCacheMountsBytes;  // all of the host's, for RUN --mount=type=cache
   std::filesystem::path ca_bundle = "/etc/ssl/certs/ca-certificates.crt";  // mounted into RUN steps when it exists
 };
 

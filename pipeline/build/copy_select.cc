@@ -221,6 +221,15 @@ Result<Selection> select_sources(SourceTree& tree, const std::string& word, cons
   return selection;
 }
 
+std::string literal_source(std::string_view path) {
+  std::string out = "/";
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[' || c == ']' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 Result<Digest> selection_digest(SourceTree& tree, const std::vector<SelectedSource>& sources, FileDigests& digests,
                                 const Cancel& cancel) {
   Sha256 hash;

@@ -49,6 +49,9 @@ struct SelectRules {
 Result<Selection> select_sources(SourceTree& tree, const std::string& word, const SelectRules& rules,
                                  const Cancel& cancel);
 
+// The word that means exactly this path: select_sources() takes nothing in it for a pattern.
+std::string literal_source(std::string_view path);
+
 // What a cache key needs of the selection: names, types, modes, links and content, not times and not owners (the
 // context's are not copied). Reads files whose digests are not known. All sources are of `tree` or heredocs.
 Result<Digest> selection_digest(SourceTree& tree, const std::vector<SelectedSource>& sources, FileDigests& digests,

@@ -5,7 +5,9 @@
 
 #include <cerrno>
 
+#include "base/deadline.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "pipeline/build/accounts.h"
 #include "pipeline/build/build.h"
 #include "pipeline/build/ca_bundle.h"
@@ -59,6 +61,17 @@ Result<void> make_directory_in(const std::filesystem::path& root, SourceTree& tr
   return {};
 }
 
+// As timeout(1) ends.
+constexpr int kTimedOut = 124;
+
+void tell_limits(const SandboxReport& report, StepLog::Step& log) {
+  if (report.host_limits_instead)
+    log.output("note: this host limits each job as a whole, so the limits of the build are not set\n");
+  if (!report.not_limited.empty())
+    log.output(fmt::format("note: this host cannot limit {} of a step: its control groups cannot be written\n",
+                           fmt::join(report.not_limited, ", ")));
+}
+
 std::string resolv_conf(const BuildHost& host) {
   if (host.network != nullptr && host.network->resolv_conf()) return *host.network->resolv_conf();
   return host_text("/etc/resolv.conf", "");
@@ -95,25 +108,56 @@ Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const Sta
   if (!environment_value(spec.environment, "PATH")) spec.environment.emplace_back(kDefaultPath);
   if (!environment_value(spec.environment, "HOME")) spec.environment.push_back("HOME=" + user.home);
 
+  for (const std::string& each : step.secret_environment)
+    set_environment(spec.environment, each.substr(0, each.find('=')), each.substr(each.find('=') + 1));
+  spec.shared_memory_bytes = step.options.shared_memory_bytes;
+  spec.resource_limits = step.options.resource_limits;
+  spec.limits = step.options.limits;
+  SandboxReport report;
+  spec.report = &report;
+
   SCANGATE_CHECK(make_directory_in(workspace.root(), tree, step.directory));
   for (const std::string& point : sandbox_mount_points())
     SCANGATE_CHECK(workspace.add_mount_point(point, Workspace::PointKind::directory));
   const bool online = step.network == Network::host;
-  SCANGATE_CHECK(lend_file(workspace, spec, files.path(), "/etc/hosts",
-                           online ? host_text("/etc/hosts", kPlainHosts) : std::string(kPlainHosts), 0644));
-  SCANGATE_CHECK(lend_file(workspace, spec, files.path(), "/etc/resolv.conf",
-                           online ? resolv_conf(host) : std::string(), 0644));
+  std::string hosts = online ? host_text("/etc/hosts", kPlainHosts) : std::string(kPlainHosts);
+  for (const auto& [name, address] : step.options.add_hosts)
+    hosts += fmt::format("{}\t{}\n", address, name);
+  SCANGATE_CHECK(lend_file(workspace, spec, files.path(), "/etc/hosts", hosts, 0644));
+  SCANGATE_CHECK(
+      lend_file(workspace, spec, files.path(), "/etc/resolv.conf", online ? resolv_conf(host) : std::string(), 0644));
   if (step.script)
     SCANGATE_CHECK(lend_file(workspace, spec, files.path(), std::string(kScriptPath), *step.script, 0755));
+  for (const StepMount& each : step.mounts) {
+    SCANGATE_CHECK(workspace.add_mount_point(each.mount.target, each.kind));
+    spec.mounts.push_back(each.mount);
+  }
+  for (const SandboxFile& each : step.files)
+    SCANGATE_CHECK(workspace.add_mount_point(each.target, Workspace::PointKind::file));
+  spec.files = step.files;
   SCANGATE_TRY(auto extra, ExtraCertificates::lend(workspace.root(), workspace.upper(), host.ca_bundle));
   SCANGATE_TRY(auto certificates, CaBundle::lend(workspace.root(), host.ca_bundle));
 
-  auto exit = host.sandbox->run(spec, cancel, [&](Stream, std::string_view text) { log.output(text); });
+  std::optional<Deadline> deadline;
+  if (host.run_timeout) deadline.emplace(cancel, *host.run_timeout);
+  auto exit = host.sandbox->run(spec, deadline ? deadline->cancel() : cancel,
+                                [&](Stream, std::string_view text) { log.output(text); });
+  RunResult result;
+  tell_limits(report, log);
+  if (deadline && deadline->passed()) {
+    result.exit_code = kTimedOut;
+    result.why = fmt::format("stopped after {} seconds, the host's limit for one RUN (build.run_timeout)",
+                             host.run_timeout->count());
+    return result;
+  }
   if (cancel.cancelled()) return fail(cancelled_error());
   if (!exit) return fail(std::move(exit).error());
-  RunResult result;
   result.exit_code = exit->shell_code();
-  if (result.exit_code != 0) return result;
+  if (result.exit_code != 0) {
+    if (report.memory_exceeded_bytes)
+      result.why = fmt::format("killed: out of memory (limit {})", human_bytes(*report.memory_exceeded_bytes));
+    return result;
+  }
   SCANGATE_CHECK(certificates.take_back());
   SCANGATE_CHECK(extra.take_back());
   LayerCataloger cataloger;

@@ -12,6 +12,11 @@ namespace scangate::build {
 
 inline constexpr std::string_view kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+struct StepMount {
+  SandboxMount mount;
+  Workspace::PointKind kind = Workspace::PointKind::directory;
+};
+
 struct RunStep {
   std::vector<std::string> argv;
   std::vector<std::string> environment;       // of the image and the build arguments
@@ -19,12 +24,17 @@ struct RunStep {
   std::string user;
   std::string directory;  // absolute
   Network network = Network::host;
+  std::vector<StepMount> mounts;
+  std::vector<SandboxFile> files;               // secrets
+  std::vector<std::string> secret_environment;  // "NAME=value"
+  StepOptions options;
   std::optional<std::string> script;  // a heredoc with its own interpreter line: argv runs it at kScriptPath
 };
 inline constexpr std::string_view kScriptPath = "/run/scangate-heredoc";
 
 struct RunResult {
   int exit_code = 0;
+  std::string why;  // the step was ended from outside, and this is the reason: "out of memory (limit 512 MB)"
   std::optional<WrittenLayer> layer;  // absent: nothing changed, or it failed
 };
 

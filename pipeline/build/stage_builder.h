@@ -13,6 +13,7 @@
 #include "pipeline/build/stage_state.h"
 #include "pipeline/build/step_cache.h"
 #include "pipeline/build/step_log.h"
+#include "pipeline/build/step_mounts.h"
 #include "pipeline/dockerfile/stages.h"
 
 namespace scangate {
@@ -41,6 +42,8 @@ struct BuildWork {
   std::size_t steps = 0;
   std::size_t cached_steps = 0;
   std::optional<BuiltImage::FailedStep> failed;
+  std::map<std::string, std::shared_ptr<TempDir>> bound_copies = {};  // of context files for mounts, by their digest
+  bool used_cache_mounts = false;
 };
 
 class StageBuilder {
@@ -87,6 +90,8 @@ class StageBuilder {
   Result<CopyPlan> plan_copy(const dockerfile::CopyLine& line, CopyRules rules, PathLookup& below,
                              const std::vector<SelectedSource>& selected);
   Result<RunStep> prepare_run(const dockerfile::RunLine& line) const;
+  // step_mounts.cc
+  Result<std::vector<FoundMount>> find_mounts(const dockerfile::RunLine& line);
 
   // Helpers
   Error placed(Error error, dockerfile::Place place) const;

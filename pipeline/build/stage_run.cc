@@ -2,6 +2,7 @@
 
 #include "base/json/json.h"
 #include "base/text.h"
+#include "pipeline/build/emulation.h"
 #include "pipeline/build/stage_builder.h"
 #include "pipeline/dockerfile/lines.h"
 
@@ -45,18 +46,25 @@ Result<RunStep> StageBuilder::prepare_run(const dockerfile::RunLine& line) const
   }
   step.user = state_.config.user;
   step.directory = state_.config.working_directory.empty() ? "/" : state_.config.working_directory;
+  step.options = work_.request.step_options;
   step.network = line.network == "none" ? Network::none : work_.request.network;
   return step;
 }
 
 Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
-  if (!line.mounts.empty())
-    return fail(refused(fmt::format("RUN --mount=type={}", line.mounts.front().type), line.mounts.front().place));
-  if (line.security == "insecure") return fail(refused("RUN --security=insecure", current_->place));
-  if (!line.devices.empty()) return fail(refused("RUN --device", line.devices.front().place));
+  if (line.security == "insecure")
+    return fail(placed(Error(Fault::user, "RUN --security=insecure is refused: no step gets rights on the host")
+                           .remedy("leave it out"),
+                       current_->place));
+  if (!line.devices.empty())
+    return fail(placed(Error(Fault::user, "RUN --device is refused: no step gets devices of the host"),
+                       line.devices.front().place));
   if (line.network == "host" && work_.request.network != Network::host)
-    return fail(refused("RUN --network=host on a host that keeps builds off its network", current_->place));
+    return fail(placed(Error(Fault::user, "RUN --network=host in a build without network")
+                           .remedy("leave out --network=none of the build"),
+                       current_->place));
   SCANGATE_TRY(RunStep step, prepare_run(line));
+  SCANGATE_TRY(auto mounts, find_mounts(line));
 
   StepKey step_key = key("run/1");
   for (const std::string& each : step.argv)
@@ -65,6 +73,13 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
     step_key.add("env", each);
   step_key.add("user", step.user).add("directory", step.directory).add("script", step.script.value_or(""));
   step_key.add("network", step.network == Network::none ? "none" : "host");
+  for (const FoundMount& each : mounts)
+    step_key.add("mount", each.mount.text()).add("content", each.content);
+  for (const auto& [name, address] : step.options.add_hosts)
+    step_key.add("host", name).add("address", address);
+  if (step.options.shared_memory_bytes) step_key.add("shm", std::to_string(*step.options.shared_memory_bytes));
+  for (const SandboxResourceLimit& each : step.options.resource_limits)
+    step_key.add("limit", fmt::format("{} {} {}", each.name, each.soft, each.hard));
   const std::string text = step_key.text();
   // Predefined proxy arguments reach the step but neither its key nor the history.
   step.host_environment = work_.host.run_environment;
@@ -96,6 +111,16 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
     return {};
   }
   view_.reset();
+  if (auto can = check_can_run(state_.config.platform, Platform::host(), kBinfmtFolder); !can) {
+    log.failed(can.error().cause());
+    return fail(std::move(can).error());
+  }
+  StepMounts made;
+  if (auto done = made.make(work_, mounts, log); !done) {
+    log.failed(done.error().cause());
+    return fail(placed(std::move(done).error(), made.place()));
+  }
+  made.give(step);
   auto result = run_step(step, work_.host, state_, layer_options(), log, work_.cancel, work_.progress);
   if (!result) {
     log.failed(result.error().cause());
@@ -104,9 +129,10 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
   if (result->exit_code != 0) {
     BuiltImage::FailedStep failed;
     failed.exit_code = result->exit_code;
-    failed.text = fmt::format("{}: {}: exit code {}", dockerfile::place_text(work_.file.name, current_->place),
-                              printable(split(current_->text, '\n').front()), result->exit_code);
-    log.failed(fmt::format("exit code {}", result->exit_code));
+    const std::string why = result->why.empty() ? fmt::format("exit code {}", result->exit_code) : result->why;
+    failed.text = fmt::format("{}: {}: {}", dockerfile::place_text(work_.file.name, current_->place),
+                              printable(split(current_->text, '\n').front()), why);
+    log.failed(why);
     work_.failed = std::move(failed);
     return {};
   }

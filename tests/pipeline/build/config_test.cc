@@ -90,8 +90,8 @@ TEST_F(ConfigOfBuild, RefusalsNamePlaceAndCause) {
   write("file", "x");
   const std::vector<Refused> table{
       {"FROM scratch\nONBUILD RUN x\n", "Dockerfile:2:1: ONBUILD is not supported yet"},
-      {"FROM scratch\nRUN --mount=type=cache,target=/x y\n",
-       "Dockerfile:2:5: RUN --mount=type=cache is not supported yet"},
+      {"FROM scratch\nRUN --mount=type=cache,target=/x,sharing=y z\n",
+       "Dockerfile:2:5: sharing is shared, private or locked, not 'y'"},
       {"FROM scratch\nCOPY --parents nothing/x /\n", "Dockerfile:2:16: 'nothing/x' is not in the context"},
       {"FROM scratch\nCOPY --exclude=[ file /\n", "Dockerfile:2:6: bad pattern '[': a class has no closing ']'"},
       {"FROM scratch\nADD https://example.com/x /\n", "Dockerfile:2:5: ADD of a URL is not supported yet"},
