@@ -227,9 +227,7 @@ Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
   if (state.parent_path() != jobs_folder(settings.store).lexically_normal())
     return fail(Fault::host,
                 fmt::format("{} is no job folder of the store {}", state.string(), settings.store.string()));
-  const auto network_end = JobNetwork::end_kept(state);
-  // Groups of a killed script are removed by the next look at them.
-  static_cast<void>(Cgroups::probe(settings.limits));
+  std::optional<KeptNetworkEnd> network_end = JobNetwork::end_kept(state);
   std::error_code ignored;
   if (fs::exists(settings.store / "index.db", ignored)) {
     SCANGATE_TRY(const auto store, Store::open(settings.store, names_of_job(state)));
@@ -237,7 +235,10 @@ Result<void> cleanup_stage(const RunnerCall& call, const Settings& settings) {
     NoProgress silent;
     sweep_ended_jobs(*store, SystemClock().now(), silent);
   }
-  return remove_tree(state);
+  const auto removed = remove_tree(state);
+  network_end.reset();
+  Cgroups::probe(settings.limits)->sweep_ended();  // of a script that was killed
+  return removed;
 }
 
 }  // namespace scangate

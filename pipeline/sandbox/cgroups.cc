@@ -21,6 +21,7 @@ constexpr std::string_view kPrefix = "scangate-";
 constexpr std::uint64_t kPeriodMicroseconds = 100'000;
 // The kernel lets go of a group some milliseconds after its last process; longer means that one is left.
 constexpr int kRemoveAttempts = 100;
+constexpr std::chrono::milliseconds kRemoveWait{5};
 
 std::string text_of(const fs::path& file) {
   return read_file(file, kMaxControlBytes).value_or("");
@@ -48,14 +49,18 @@ std::string started_at(const std::string& pid) {
   return fields.size() > 20 ? fields[20] : "";
 }
 
-void sweep(const fs::path& parent) {
+// Removes groups whose makers are gone. False when one has processes still.
+bool sweep(const fs::path& parent) {
+  bool all = true;
   std::error_code error;
   for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (!name.starts_with(kPrefix)) continue;
     const auto parts = split(std::string_view(name).substr(kPrefix.size()), '-');
-    if (parts.size() == 3 && started_at(parts[0]) != parts[1]) ::rmdir(it->path().c_str());
+    if (parts.size() != 3 || started_at(parts[0]) == parts[1]) continue;
+    if (::rmdir(it->path().c_str()) != 0 && errno == EBUSY) all = false;
   }
+  return all;
 }
 
 // From the hierarchy's root down to our own group: the higher, the less is in our way.
@@ -98,7 +103,7 @@ Cgroup::~Cgroup() {
   for (const auto& folder : folders_)
     for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
       if (::rmdir(folder.c_str()) == 0 || errno != EBUSY) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      std::this_thread::sleep_for(kRemoveWait);
     }
 }
 
@@ -155,6 +160,13 @@ const Cgroups::Place* Cgroups::place_for(const std::string& controller) {
     }
   }
   return known->second ? &*known->second : nullptr;
+}
+
+void Cgroups::sweep_ended() {
+  const std::lock_guard lock(places_mutex_);
+  for (const auto& [controller, place] : places_)
+    for (int attempt = 0; place && !sweep(place->parent) && attempt < kRemoveAttempts; ++attempt)
+      std::this_thread::sleep_for(kRemoveWait);
 }
 
 std::uint64_t Cgroup::memory_kills() const {

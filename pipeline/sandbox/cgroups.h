@@ -55,6 +55,8 @@ class Cgroups {
   const std::string& description() const { return description_; }
   // Everything that was wanted can be had.
   bool complete() const { return complete_; }
+  // Once more, and waits a moment for groups whose last processes are just ending.
+  void sweep_ended();
   // Groups with these limits, as far as the controllers can be had; without any the group is empty. Errors:
   // Fault::host.
   Result<std::unique_ptr<Cgroup>> make(const SandboxLimits& limits);

@@ -46,7 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Runtimes, StepLimitsTest, testing::Values("crun", "runc
                          [](const auto& one) { return one.param; });
 
 TEST_P(StepLimitsTest, FilesAreThereAndOnNoDisk) {
-  auto spec = shell("cat /etc/token; stat -c '%a %u' /etc/token; echo no > /etc/token; stat -f -c %T /etc/token");
+  auto spec = shell("cat /etc/token; stat -c '%a %u' /etc/token; (echo no > /etc/token) 2> /dev/null; stat -f -c %T /etc/token");
   std::ofstream(root_ / "etc/token").flush();
   spec.files = {{.target = "/etc/token", .content = "secret\n", .mode = 0400}};
   const std::string said = said_by(spec);
