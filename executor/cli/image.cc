@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "executor/cli/commands.h"
 #include "executor/cli/context.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/transfer.h"
 
 namespace scangate::cli {
@@ -26,7 +27,8 @@ Result<ExitCode> list(Context& context, bool quiet) {
 
 Result<ExitCode> inspect(Context& context, const std::string& name) {
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::no));
-  SCANGATE_TRY(const Digest digest, engine->store()->resolve(name));
+  SCANGATE_TRY(const Digest named, engine->store()->resolve(name));
+  SCANGATE_TRY(const Digest digest, platform_manifest(*engine->store(), named, Platform::host()));
   SCANGATE_TRY(const auto manifest, engine->store()->manifest(digest));
   SCANGATE_TRY(const std::string manifest_text, engine->store()->read_blob(digest, kMaxManifestBytes));
   SCANGATE_TRY(const std::string config_text, engine->store()->read_blob(manifest.config.digest, kMaxConfigBytes));
@@ -52,10 +54,11 @@ Result<ExitCode> prune(Context& context) {
   return ExitCode::done;
 }
 
-Result<ExitCode> import(Context& context, const std::string& text, const std::string& source) {
+Result<ExitCode> import(Context& context, const std::string& text, const std::string& source, bool all) {
   SCANGATE_TRY(const auto name, Reference::parse(text));
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::no));
-  SCANGATE_TRY(const auto imported, import_image(*engine->store(), source, Platform::host(), context.cancel, context.progress()));
+  SCANGATE_TRY(const auto imported, all ? import_all(*engine->store(), source, context.cancel, context.progress())
+                                        : import_image(*engine->store(), source, Platform::host(), context.cancel, context.progress()));
   SCANGATE_CHECK(engine->store()->tag(name, imported.manifest_digest));
   SCANGATE_CHECK(context.print(imported.manifest_digest.str() + "\n"));
   return ExitCode::done;
@@ -78,6 +81,7 @@ void add_image(CLI::App& app, Context& context) {
     std::string name, file;
     std::vector<std::string> names;
     bool quiet = false;
+    bool all = false;
   };
   auto words = std::make_shared<Words>();
 
@@ -99,7 +103,8 @@ void add_image(CLI::App& app, Context& context) {
   auto* in = command->add_subcommand("import", "Bring an image in: a root file system tar, docker-archive:FILE, oci:DIR[:TAG] or oci-archive:FILE");
   in->add_option("name", words->name)->required()->type_name("REF");
   in->add_option("source", words->file)->required()->type_name("SOURCE");
-  in->callback([words, &context] { context.guard([&] { return import(context, words->name, words->file); }); });
+  in->add_flag("--all-platforms", words->all, "Of an index take every platform, not the host's alone");
+  in->callback([words, &context] { context.guard([&] { return import(context, words->name, words->file, words->all); }); });
 
   auto* out = command->add_subcommand("export", "Write an image: docker-archive:FILE, oci:DIR[:TAG] or oci-archive:FILE");
   out->add_option("name", words->name)->required()->type_name("REF");

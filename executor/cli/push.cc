@@ -35,17 +35,18 @@ Result<ExitCode> push(Context& context, const Options& options) {
       context.progress().line(Level::info, fmt::format("pushed {} {} ({} sent, {} blobs were there)", destination.familiar(),
                                                        outcome.pushed->manifest_digest.str(), human_bytes(outcome.pushed->sent_bytes), outcome.pushed->known_blobs));
     worst = std::max(worst, outcome.code);
-    if (engine->settings().enforce != Enforce::off) scans.push_back(std::move(outcome.scan));
+    for (auto& scan : outcome.scans) scans.push_back(std::move(scan));
   }
   context.console.reset();
   if (!scans.empty()) SCANGATE_CHECK(write_reports(context, orders, engine->policy(), scans));
   return worst;
 }
 
-Result<ExitCode> pull(Context& context, const std::string& text) {
+Result<ExitCode> pull(Context& context, const std::string& text, bool all) {
   SCANGATE_TRY(const Reference name, Reference::parse(text));
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::no));
-  SCANGATE_TRY(const auto image, engine->registry().pull(name, Platform::host(), PullPolicy::always, *engine->store(), context.cancel, context.progress()));
+  SCANGATE_TRY(const auto image, all ? engine->registry().pull_all(name, *engine->store(), context.cancel, context.progress())
+                                     : engine->registry().pull(name, Platform::host(), PullPolicy::always, *engine->store(), context.cancel, context.progress()));
   SCANGATE_CHECK(context.print(image.manifest_digest.str() + "\n"));
   return ExitCode::done;
 }
@@ -65,7 +66,9 @@ void add_pull(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("pull", "Pull an image from its registry into the store; prints its digest");
   auto name = std::make_shared<std::string>();
   command->add_option("name", *name, "Image")->required()->type_name("REF");
-  command->callback([name, &context] { context.guard([&] { return pull(context, *name); }); });
+  auto all = std::make_shared<bool>(false);
+  command->add_flag("--all-platforms", *all, "Of an index take every platform, not the host's alone");
+  command->callback([name, all, &context] { context.guard([&] { return pull(context, *name, *all); }); });
 }
 
 }  // namespace scangate::cli

@@ -44,14 +44,22 @@ Result<ExitCode> scan(Context& context, const Options& options) {
   SCANGATE_CHECK(check_report_orders(options.reports));
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::no));
   SCANGATE_TRY(const Target target, target_of(*engine, context, options.source));
-  auto result = engine->scan(target.manifest_digest, target.name, context.cancel, context.progress());
-  if (!result) {
-    context.report(result.error());
-    return context.cancel.cancelled() ? ExitCode::environment : ExitCode::undecided;  // a scan that failed decided nothing
+  // Of several platforms all are judged, as the push judges them.
+  SCANGATE_TRY(const auto images, engine->images_of(target.manifest_digest, target.name));
+  std::vector<ScanResult> results;
+  ExitCode worst = ExitCode::done;
+  for (const auto& image : images) {
+    auto result = engine->scan(image.manifest_digest, image.name, context.cancel, context.progress());
+    if (!result) {
+      context.report(result.error());
+      return context.cancel.cancelled() ? ExitCode::environment : ExitCode::undecided;  // a scan that failed decided nothing
+    }
+    worst = std::max(worst, exit_code_of(result->verdict.outcome));
+    results.push_back(std::move(*result));
   }
   context.console.reset();
-  SCANGATE_CHECK(write_reports(context, options.reports, engine->policy(), {*result}));
-  return exit_code_of(result->verdict.outcome);
+  SCANGATE_CHECK(write_reports(context, options.reports, engine->policy(), results));
+  return worst;
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
 #include "executor/engine/engine.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <set>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "executor/engine/facts.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/transfer.h"
 #include "scan/backend/backend.h"
 #include "scan/inventory/inventory.h"
@@ -46,6 +49,7 @@ struct Engine::State {
 
   Result<Inventory> inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel,
                               Progress& progress);
+  ScanResult undecided(const NamedManifest& image, const Error& error) const;
 };
 
 // Proxies of the host for RUN steps: what docker passes from its client configuration.
@@ -199,27 +203,56 @@ Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string
   return scan_native(input, state_->database.get(), state_->no_database, *state_->policy, state_->clock);
 }
 
+Result<std::vector<Engine::NamedManifest>> Engine::images_of(const Digest& digest, const std::string& name) const {
+  const Store& store = *state_->store;
+  SCANGATE_TRY(const auto index, stored_index(store, digest));
+  if (!index) return std::vector<NamedManifest>{{digest, name}};
+  std::vector<NamedManifest> out;
+  std::set<Digest> seen;
+  for (const Descriptor& entry : index->manifests) {
+    if (!seen.insert(entry.digest).second) continue;
+    if (is_index_type(entry.media_type))
+      return fail(Error(Fault::user, "an index in an index is not supported").at(name));
+    SCANGATE_TRY(const IndexPart part, index_part(store, entry.digest));
+    if (part == IndexPart::attestation) continue;
+    // By what the image says, not by what the index says of it.
+    SCANGATE_TRY(const Descriptor self, index_entry(store, entry.digest));
+    out.push_back({entry.digest, fmt::format("{} ({})", name, printable(self.platform->str()))});
+  }
+  if (out.empty()) return fail(Error(Fault::user, "the index has no image that could be scanned").at(name));
+  return out;
+}
+
+ScanResult Engine::State::undecided(const NamedManifest& image, const Error& error) const {
+  ScanResult out;
+  out.image.name = image.name;
+  out.image.manifest_digest = image.manifest_digest;
+  out.started = out.ended = clock.now();
+  out.verdict = {
+      .outcome = Outcome::undecided, .reasons = {"the scan failed: " + error.text()}, .policy = policy->name()};
+  return out;
+}
+
 Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel,
                                  Progress& progress, Registry* registry, const OnVerdict& on_verdict) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
   PushOutcome outcome;
   const Enforce enforce = state_->settings.enforce;
   if (enforce != Enforce::off) {
-    progress.line(Level::info, fmt::format("scanning {} before it is pushed", to.familiar()));
-    auto scanned = scan(manifest_digest, to.familiar(), cancel, progress);
-    if (scanned) {
-      outcome.scan = std::move(*scanned);
-    } else {
-      outcome.scan.image.name = to.familiar();
-      outcome.scan.image.manifest_digest = manifest_digest;
-      outcome.scan.started = outcome.scan.ended = state_->clock.now();
-      outcome.scan.verdict = {.outcome = Outcome::undecided,
-                              .reasons = {"the scan failed: " + scanned.error().text()},
-                              .policy = state_->policy->name()};
+    // From here on only digests: what the names mean meanwhile does not matter.
+    SCANGATE_TRY(const auto images, images_of(manifest_digest, to.familiar()));
+    bool all_may_leave = true;
+    outcome.code = ExitCode::done;
+    for (const auto& image : images) {
+      progress.line(Level::info, fmt::format("scanning {} before it is pushed", image.name));
+      auto scanned = scan(image.manifest_digest, image.name, cancel, progress);
+      outcome.scans.push_back(scanned ? std::move(*scanned) : state_->undecided(image, scanned.error()));
+      const Outcome verdict = outcome.scans.back().verdict.outcome;
+      outcome.code = std::max(outcome.code, exit_code_of(verdict));
+      all_may_leave = all_may_leave && may_leave(verdict);
     }
-    outcome.code = exit_code_of(outcome.scan.verdict.outcome);
-    const bool refused = !may_leave(outcome.scan.verdict.outcome) && enforce == Enforce::strict;
-    if (on_verdict) on_verdict(outcome.scan, refused ? Upload::refused : Upload::follows);
+    const bool refused = !all_may_leave && enforce == Enforce::strict;
+    if (on_verdict) on_verdict(outcome.scans, refused ? Upload::refused : Upload::follows);
     if (refused) return outcome;
   }
   if (cancel.cancelled()) return fail(cancelled_error());

@@ -23,14 +23,14 @@
 namespace scangate {
 
 struct PushOutcome {
-  ScanResult scan;                    // an empty one under Enforce::off
+  std::vector<ScanResult> scans;      // one; of an index one for each image in it; none under Enforce::off
   std::optional<PushedImage> pushed;  // absent: the gate kept the image here
   ExitCode code = ExitCode::undecided;
 };
 
 enum class Upload { refused, follows };
 // Told between scan and upload; not called under Enforce::off.
-using OnVerdict = std::function<void(const ScanResult& scan, Upload upload)>;
+using OnVerdict = std::function<void(const std::vector<ScanResult>& scans, Upload upload)>;
 
 // Thread-safe: a job may run several commands at once.
 class Engine {
@@ -70,8 +70,19 @@ class Engine {
   Result<ScanResult> scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,
                           Progress& progress);
 
+  struct NamedManifest {
+    Digest manifest_digest;
+    std::string name;
+  };
+  // What is judged before `digest` may leave: itself, or of an index its images, each called by its platform. Errors:
+  // as push() has them for an index.
+  Result<std::vector<NamedManifest>> images_of(const Digest& digest, const std::string& name) const;
+
   // The gate: scan, verdict, and only then the upload of exactly that digest. A scan that fails is an outcome with
-  // ExitCode::undecided and the reason in its verdict; Errors are those of the upload. `registry`: as in build().
+  // ExitCode::undecided and the reason in its verdict; Errors are those of the upload. Of an index every image is
+  // scanned, whatever its platform, and all must be allowed, else nothing of it is sent; attestations go with it when
+  // they hold nothing but statements. Errors also: an index without an image, or in an index. `registry`: as in
+  // build().
   Result<PushOutcome> push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel, Progress& progress,
                            Registry* registry = nullptr, const OnVerdict& on_verdict = {});
 

@@ -74,7 +74,6 @@ class CraneFront {
     // crane takes all of an index unless it is told one platform.
     copy.platform = platform_.value_or(Platform::host());
     copy.all_platforms = !platform_;
-    copy.several_remedy = "name one with --platform " + copy.platform.str();
     const auto copied = copy_image(images_, call_, copy, call_.console);
     if (!copied) return call_.fail_with(copied.error());
     if (copied->code != 0) return copied->code;

@@ -97,7 +97,7 @@ class DockerFront {
   }
 
   int operator()(const command::TagRequest& asked) {
-    const auto digest = images_.resolve(asked.source);
+    const auto digest = images_.resolve_named(asked.source);
     if (!digest) return call_.fail_with(digest.error());
     const auto target = Reference::parse(asked.target);
     if (!target) return call_.fail_with(target.error());
@@ -248,7 +248,7 @@ class DockerFront {
       SCANGATE_TRY(const auto found, images_.store().find(*name));
       if (found) return std::vector<Reference>{*name};
     }
-    const auto digest = images_.resolve(image);
+    const auto digest = images_.resolve_named(image);
     if (!digest) return fail(Fault::user, "No such image: " + printable(image));
     std::vector<Reference> out;
     SCANGATE_TRY(const auto stored, images_.store().images());

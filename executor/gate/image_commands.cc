@@ -8,6 +8,7 @@
 #include "executor/console/log_section.h"
 #include "executor/gate/build_order.h"
 #include "executor/gate/container_table.h"
+#include "pipeline/image/image_index.h"
 #include "scan/report/report.h"
 
 namespace scangate {
@@ -142,7 +143,13 @@ Result<PulledImage> ImageCommands::pull(GateCall& call, const Reference& name, c
   return registry(call).pull(name, platform, policy, store(), call.cancel, progress);
 }
 
-Result<Digest> ImageCommands::resolve(std::string_view name_or_id) const {
+Result<PulledImage> ImageCommands::pull_all(GateCall& call, const Reference& name, Progress& progress) {
+  std::optional<LogSection> section;
+  if (is_told(call, progress)) section.emplace(call.console, "scangate_pull", "Pulling " + name.familiar());
+  return registry(call).pull_all(name, store(), call.cancel, progress);
+}
+
+Result<Digest> ImageCommands::resolve_named(std::string_view name_or_id) const {
   {
     std::string_view id = name_or_id;
     if (id.starts_with("sha256:")) id.remove_prefix(7);
@@ -152,6 +159,11 @@ Result<Digest> ImageCommands::resolve(std::string_view name_or_id) const {
         if (config.hex().starts_with(id)) return manifest;
   }
   return engine_.store()->resolve(name_or_id);
+}
+
+Result<Digest> ImageCommands::resolve(std::string_view name_or_id, const Platform& platform) const {
+  SCANGATE_TRY(const Digest named, resolve_named(name_or_id));
+  return platform_manifest(*engine_.store(), named, platform);
 }
 
 Result<void> ImageCommands::remember(const Digest& config_digest, const Digest& manifest_digest) {
@@ -190,11 +202,13 @@ Result<PushOutcome> ImageCommands::push(GateCall& call, const Digest& manifest_d
   else
     section.emplace(call.console, "scangate_scan", "Scanning " + to.familiar());
   auto pushed = engine_.push(manifest_digest, to, call.cancel, progress, &registry(call),
-                             [&](const ScanResult& scan, Upload upload) {
-                               call.say(render_report(ReportFormat::table, {scan}, ReportOptions{.width = kLogWidth}));
+                             [&](const std::vector<ScanResult>& scans, Upload upload) {
+                               call.say(render_report(ReportFormat::table, scans, ReportOptions{.width = kLogWidth}));
                                section.reset();
-                               if (call.console.mode() == ConsoleMode::job) call.say(verdict_text(scan));
-                               keep(scan);  // also when the upload fails or is stopped half-way
+                               for (const ScanResult& scan : scans) {
+                                 if (call.console.mode() == ConsoleMode::job) call.say(verdict_text(scan));
+                                 keep(scan);  // also when the upload fails or is stopped half-way
+                               }
                                if (upload == Upload::follows) begin_upload();
                              });
   section.reset();

@@ -66,14 +66,20 @@ class ImageCommands {
                                 std::string name, Progress& progress);
   Result<PulledImage> pull(GateCall& call, const Reference& name, const Platform& platform, PullPolicy policy,
                            Progress& progress);
-  // An image of the store by name or id, images of this job without a name included.
-  Result<Digest> resolve(std::string_view name_or_id) const;
+  // Every platform of an index; the digest is then the index's.
+  Result<PulledImage> pull_all(GateCall& call, const Reference& name, Progress& progress);
+  // An image of the store by name or id, images of this job without a name included; of an index the manifest for
+  // `platform`.
+  Result<Digest> resolve(std::string_view name_or_id, const Platform& platform = Platform::host()) const;
+  // What the name leads to itself: a manifest or an index.
+  Result<Digest> resolve_named(std::string_view name_or_id) const;
   // From now on resolve() knows an image of this job by its id, and nothing removes it while the job's script runs.
   Result<void> remember(const Digest& config_digest, const Digest& manifest_digest);
   // The same as resolve(), pulled when the store does not have it.
   Result<Digest> resolve_or_pull(GateCall& call, const std::string& name_or_id);
   // The gate: scan, verdict, upload. Prints the report, in a job's log collapsed with the verdict after it; the scan
-  // joins the job's results, and what the gate said weighs on the job. `pushed` is absent when the image stays.
+  // joins the job's results, and what the gate said weighs on the job. `pushed` is absent when the image stays. An
+  // index goes with all its images, or not at all: see Engine::push.
   Result<PushOutcome> push(GateCall& call, const Digest& manifest_digest, const Reference& to, Progress& progress);
   // Scans without pushing, for scanners that the job runs itself. Joins the results, and does not weigh on the job:
   // what the job makes of its own scan is its affair, and the push asks again.

@@ -12,15 +12,11 @@ using Kind = command::ImageLocation::Kind;
 Result<Digest> pull(ImageCommands& images, GateCall& call, const ImageCopy& copy, Progress& progress) {
   SCANGATE_TRY(const Reference name, Reference::parse(copy.source.location.name));
   use_login(images, call, copy.source.login, name.registry, copy.files);
-  SCANGATE_TRY(const auto pulled, images.pull(call, name, copy.platform, PullPolicy::always, progress));
-  if (copy.all_platforms) {
-    SCANGATE_TRY(const auto named, images.registry(call).resolve(name, call.cancel));
-    if (named && *named != pulled.manifest_digest)
-      return fail(Error(Fault::user, fmt::format("{} is an index of several platforms: copying all of them is not "
-                                                 "supported yet",
-                                                 name.familiar()))
-                      .remedy(copy.several_remedy));
+  if (!copy.all_platforms) {
+    SCANGATE_TRY(const auto pulled, images.pull(call, name, copy.platform, PullPolicy::always, progress));
+    return pulled.manifest_digest;
   }
+  SCANGATE_TRY(const auto pulled, images.pull_all(call, name, progress));
   return pulled.manifest_digest;
 }
 
@@ -60,8 +56,10 @@ Result<int> put(ImageCommands& images, GateCall& call, const ImageCopy& copy, co
 Result<Digest> bring_in(ImageCommands& images, GateCall& call, const ImageCopy& copy, Progress& progress) {
   const auto& from = copy.source.location;
   if (from.kind == Kind::registry) return pull(images, call, copy, progress);
-  if (from.kind == Kind::store) return images.resolve(from.name);
-  SCANGATE_TRY(const auto imported, import_from_job(call, images.store(), from, copy.platform, progress));
+  if (from.kind == Kind::store)
+    return copy.all_platforms ? images.resolve_named(from.name) : images.resolve(from.name, copy.platform);
+  const auto platform = copy.all_platforms ? std::nullopt : std::optional(copy.platform);
+  SCANGATE_TRY(const auto imported, import_from_job(call, images.store(), from, platform, progress));
   return imported.manifest_digest;
 }
 

@@ -18,15 +18,12 @@ struct ImageCopy {
   std::vector<CopyEnd> targets;
   AuthFiles files = AuthFiles::containers;
   Platform platform = Platform::host();
-  // The caller wants every platform of an index; one that has several is refused, for only one of them could be
-  // scanned.
-  bool all_platforms = false;
-  std::string several_remedy;  // what to do about that: "leave out --all"
+  bool all_platforms = false;  // of an index, instead of `platform` alone
 };
 
 struct CopyOutcome {
-  Digest manifest_digest;
-  int code = 0;  // 3 or 4 when the gate kept it back
+  Digest manifest_digest;  // or the index's
+  int code = 0;            // 3 or 4 when the gate kept it back
 };
 
 // Errors: what reading, scanning or writing met. A target that the gate refuses ends the copy with its code.

@@ -25,7 +25,7 @@ Result<void> save_archive(ImageCommands& images, GateCall& call, const std::vect
     SCANGATE_TRY(const Digest digest, images.resolve(name));
     const auto reference = Reference::parse(name);
     // What was asked for by its id keeps no name in the archive, as with docker.
-    const bool named = reference && images.store().find(*reference).value_or(std::nullopt) == digest;
+    const bool named = reference && images.store().find(*reference).value_or(std::nullopt).has_value();
     wanted.push_back({.manifest_digest = digest, .name = named ? reference->str() : std::string()});
   }
   // Made in the store first: the writer seeks, and the job's files are reached through descriptors only.

@@ -76,14 +76,15 @@ Result<void> copy_layout(GateCall& call, const fs::path& from, const std::string
 }  // namespace
 
 Result<Imported> import_from_job(GateCall& call, Store& store, const command::ImageLocation& from,
-                                 const Platform& platform, Progress& progress) {
+                                 const std::optional<Platform>& platform, Progress& progress) {
   if (from.kind == Kind::registry || from.kind == Kind::store) return fail(no_file(from));
   auto opened = from.kind == Kind::oci ? call.files.open_folder(from.path) : call.files.open_file(from.path);
   if (!opened) return fail(Error(Fault::user, fmt::format("'{}': {}", printable(from.text), opened.error().cause())));
   // By our own descriptor: it stays what it was opened as, whatever the job renames meanwhile.
   const std::string source = fmt::format("{}/proc/self/fd/{}{}{}", transport(from.kind), opened->get(),
                                          from.name.empty() ? "" : ":", from.name);
-  auto imported = import_image(store, source, platform, call.cancel, progress);
+  auto imported = platform ? import_image(store, source, *platform, call.cancel, progress)
+                           : import_all(store, source, call.cancel, progress);
   if (!imported) return fail(std::move(imported).error().during("reading " + printable(from.text)));
   return imported;
 }

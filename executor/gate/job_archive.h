@@ -8,9 +8,10 @@
 
 namespace scangate {
 
-// Errors: Fault::user for a location that is no file, for one that is not there, and for a damaged archive.
+// `platform` absent: every one of an index. Errors: Fault::user for a location that is no file, for one that is not
+// there, and for a damaged archive.
 Result<Imported> import_from_job(GateCall& call, Store& store, const command::ImageLocation& from,
-                                 const Platform& platform, Progress& progress);
+                                 const std::optional<Platform>& platform, Progress& progress);
 
 // Written in the store first and then copied into the job, so that no link of the job leads a write elsewhere. A layout
 // folder must be new or empty of images. `name`: what the archive calls the image when the location does not say.

@@ -22,8 +22,7 @@ class SkopeoFront {
     ImageCopy copy{.source = {asked.source, asked.source_login},
                    .targets = {{asked.target, asked.target_login}},
                    .platform = platform_,
-                   .all_platforms = asked.all,
-                   .several_remedy = "leave out --all to copy the one for this host"};
+                   .all_platforms = asked.all};
     for (const auto& tag : asked.additional_tags)
       copy.targets.push_back({{Kind::registry, tag, {}, tag}, asked.target_login});
     NoProgress silent;

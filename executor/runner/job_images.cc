@@ -8,6 +8,7 @@
 #include "executor/job/job_sandbox.h"
 #include "executor/services/service_names.h"
 #include "executor/settings/image_patterns.h"
+#include "pipeline/image/image_index.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
@@ -24,7 +25,7 @@ Result<Digest> fetch_by(Engine& engine, const Reference& name, const Platform& p
       return fail(
           Error(Fault::user, fmt::format("image {} is not on this host, and may not be pulled", name.familiar()))
               .remedy("use pull_policy: if-not-present"));
-    return *found;
+    return platform_manifest(*engine.store(), *found, platform);
   }
   if (policy != "always" && policy != "if-not-present")
     return fail(Error(Fault::user, fmt::format("unknown pull_policy '{}'", printable(policy)))

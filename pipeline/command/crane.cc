@@ -95,11 +95,11 @@ class CraneParser {
   Result<CraneRequest> push(Args args) {
     CranePush request;
     bool help = false;
-    SCANGATE_TRY(const auto rest,
-                 arguments("crane push", args,
-                           {flag::text("image-refs", '\0', request.image_refs),
-                            flag::refused("index", "pushing an index of several images is not supported yet")},
-                           help));
+    SCANGATE_TRY(const auto rest, arguments("crane push", args,
+                                            {flag::text("image-refs", '\0', request.image_refs),
+                                             // A layout of several images is pushed as an index, asked for or not.
+                                             flag::silent("index", '\0', Kind::toggle)},
+                                            help));
     if (help) return help_for("crane push");
     if (rest.size() != 2) return fail(flag::wrong_count("crane push", "exactly 2 arguments, the path and the image"));
     request.path = rest[0];

@@ -41,7 +41,7 @@ using CraneRequest = std::variant<CraneCopy, CranePush, CranePull, CraneShow, Lo
 
 struct CraneCommand {
   CraneRequest request;
-  std::string platform;            // --platform; empty: all of an index, which only single images satisfy here
+  std::string platform;            // --platform; empty: all of an index
   std::vector<std::string> notes;  // flags that do nothing here
 };
 

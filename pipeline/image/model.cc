@@ -43,10 +43,13 @@ Result<Descriptor> read_descriptor(const json& value, std::string_view place, co
   out.size_bytes = static_cast<std::uint64_t>(size);
   if (const json* platform = from.find("platform")) {
     if (!platform->is_object()) return from.wrong("platform", "an object");
-    SCANGATE_TRY(out.platform, read_platform(JsonMembers(*platform, place, path + ".platform.")));
+    const JsonMembers members(*platform, place, path + ".platform.");
+    SCANGATE_TRY(out.platform, read_platform(members));
+    SCANGATE_TRY(out.os_version, members.text("os.version"));
   }
   SCANGATE_TRY(out.annotations, from.text_map("annotations"));
   SCANGATE_TRY(out.urls, from.texts("urls"));
+  SCANGATE_TRY(out.artifact_type, from.text("artifactType"));
   return out;
 }
 
@@ -163,9 +166,11 @@ ordered_json descriptor_json(const Descriptor& descriptor) {
   if (!descriptor.annotations.empty()) out["annotations"] = descriptor.annotations;
   if (descriptor.platform) {
     ordered_json platform = {{"architecture", descriptor.platform->architecture}, {"os", descriptor.platform->os}};
+    if (!descriptor.os_version.empty()) platform["os.version"] = descriptor.os_version;
     if (!descriptor.platform->variant.empty()) platform["variant"] = descriptor.platform->variant;
     out["platform"] = std::move(platform);
   }
+  if (!descriptor.artifact_type.empty()) out["artifactType"] = descriptor.artifact_type;
   return out;
 }
 
@@ -286,6 +291,7 @@ Result<ImageIndex> parse_index(std::string_view text, std::string_view place) {
   if (out.media_type != media_type::kOciIndex && out.media_type != media_type::kDockerList)
     return from.wrong("mediaType", fmt::format("that of an image index, not '{}'", printable(out.media_type)));
   SCANGATE_TRY(out.manifests, read_descriptors(from, place, "manifests", kMaxIndexEntries));
+  SCANGATE_TRY(out.annotations, from.text_map("annotations"));
   return out;
 }
 
@@ -332,8 +338,9 @@ std::string to_json(const ImageIndex& index) {
   ordered_json manifests = ordered_json::array();
   for (const Descriptor& manifest : index.manifests)
     manifests.push_back(descriptor_json(manifest));
-  return dump_json(
-      ordered_json{{"schemaVersion", 2}, {"mediaType", index.media_type}, {"manifests", std::move(manifests)}});
+  ordered_json out = {{"schemaVersion", 2}, {"mediaType", index.media_type}, {"manifests", std::move(manifests)}};
+  if (!index.annotations.empty()) out["annotations"] = index.annotations;
+  return dump_json(out);
 }
 
 std::string to_json(const ImageConfig& config) {

@@ -55,6 +55,8 @@ struct Descriptor {
   std::optional<Platform> platform;  // in an index
   std::map<std::string, std::string> annotations;
   std::vector<std::string> urls;  // foreign layers
+  std::string os_version;         // of the platform; Windows images are told apart by it
+  std::string artifact_type;      // in an index: what a manifest that is no image is for
 };
 
 struct Manifest {
@@ -67,6 +69,7 @@ struct Manifest {
 struct ImageIndex {
   std::string media_type;
   std::vector<Descriptor> manifests;
+  std::map<std::string, std::string> annotations;
 };
 
 struct Healthcheck {              // Docker image spec v1.2, "Healthcheck"; durations in nanoseconds there

@@ -7,6 +7,7 @@
 
 #include "pipeline/image/archive_file.h"
 #include "pipeline/image/blob_import.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/oci_layout.h"
 
 namespace scangate {
@@ -27,37 +28,70 @@ std::string oci_type(const std::string& type) {
 }
 
 struct LayoutImage {
-  Descriptor manifest;
-  std::string manifest_text;
-  std::vector<Descriptor> blobs;  // config and layers, each once
+  Descriptor manifest;  // or the index
+  std::vector<std::pair<Digest, std::string>> documents;
+  std::vector<Descriptor> blobs;  // configs and layers, each once
 };
 
-Result<LayoutImage> layout_image(const Store& store, const Digest& manifest_digest, const std::string& name,
-                                 const std::string& tag) {
+void add_blobs(const Manifest& manifest, std::set<Digest>& seen, LayoutImage& out) {
+  if (seen.insert(manifest.config.digest).second) out.blobs.push_back(manifest.config);
+  for (const Descriptor& layer : manifest.layers)
+    if (seen.insert(layer.digest).second) out.blobs.push_back(layer);
+}
+
+// Byte for byte, Docker's list and its manifests too: its digests stand in it.
+Result<LayoutImage> layout_index(const Store& store, const Digest& digest, const ImageIndex& index) {
   LayoutImage out;
-  SCANGATE_TRY(out.manifest_text, store.read_blob(manifest_digest, kMaxManifestBytes));
-  SCANGATE_TRY(Manifest manifest, parse_manifest(out.manifest_text, "manifest " + manifest_digest.str()));
+  std::set<Digest> seen;
+  const auto add_document = [&](const Digest& of) -> Result<std::string> {
+    SCANGATE_TRY(std::string text, store.read_blob(of, kMaxManifestBytes));
+    out.documents.emplace_back(of, text);
+    return text;
+  };
+  for (const Descriptor& entry : index.manifests) {
+    if (!seen.insert(entry.digest).second) continue;
+    SCANGATE_TRY(const std::string text, add_document(entry.digest));
+    SCANGATE_TRY(const Manifest manifest, parse_manifest(text, "manifest " + entry.digest.str()));
+    add_blobs(manifest, seen, out);
+  }
+  SCANGATE_TRY(const std::string text, add_document(digest));
+  out.manifest.media_type = index.media_type;
+  out.manifest.digest = digest;
+  out.manifest.size_bytes = text.size();
+  return out;
+}
+
+Result<LayoutImage> layout_manifest(const Store& store, const Digest& manifest_digest) {
+  LayoutImage out;
+  SCANGATE_TRY(std::string manifest_text, store.read_blob(manifest_digest, kMaxManifestBytes));
+  SCANGATE_TRY(Manifest manifest, parse_manifest(manifest_text, "manifest " + manifest_digest.str()));
   if (manifest.media_type == media_type::kDockerManifest) {
     manifest.media_type = media_type::kOciManifest;
     manifest.config.media_type = oci_type(manifest.config.media_type);
     for (Descriptor& layer : manifest.layers)
       layer.media_type = oci_type(layer.media_type);
-    out.manifest_text = to_json(manifest);
+    manifest_text = to_json(manifest);
   }
   SCANGATE_TRY(const ImageConfig config, store.config(manifest));
   out.manifest.media_type = manifest.media_type;
-  out.manifest.digest = Digest::of(out.manifest_text);
-  out.manifest.size_bytes = out.manifest_text.size();
+  out.manifest.digest = Digest::of(manifest_text);
+  out.manifest.size_bytes = manifest_text.size();
   out.manifest.platform = config.platform;
+  std::set<Digest> seen;
+  add_blobs(manifest, seen, out);
+  out.documents.emplace_back(out.manifest.digest, std::move(manifest_text));
+  return out;
+}
+
+Result<LayoutImage> layout_image(const Store& store, const Digest& digest, const std::string& name,
+                                 const std::string& tag) {
+  SCANGATE_TRY(const auto index, stored_index(store, digest));
+  SCANGATE_TRY(LayoutImage out, index ? layout_index(store, digest, *index) : layout_manifest(store, digest));
   const auto reference = Reference::parse(name);
   if (reference) out.manifest.annotations[std::string(kContainerdName)] = reference->str();
   std::string ref_name = tag;
   if (ref_name.empty() && reference) ref_name = reference->tag;
   if (!ref_name.empty()) out.manifest.annotations[std::string(kRefName)] = ref_name;
-  std::set<Digest> seen;
-  out.blobs.push_back(manifest.config);
-  for (const Descriptor& layer : manifest.layers)
-    if (seen.insert(layer.digest).second) out.blobs.push_back(layer);
   return out;
 }
 
@@ -108,7 +142,8 @@ Result<void> export_oci_folder(const Store& store, const Digest& manifest_digest
   }
   for (const Descriptor& blob : image.blobs)
     SCANGATE_CHECK(write_blob_file(store, blob, blobs / blob.digest.hex(), cancel, progress));
-  SCANGATE_CHECK(write_file_atomic(blobs / image.manifest.digest.hex(), as_bytes(image.manifest_text)));
+  for (const auto& [digest, text] : image.documents)
+    SCANGATE_CHECK(write_file_atomic(blobs / digest.hex(), as_bytes(text)));
   SCANGATE_CHECK(write_file_atomic(folder / "oci-layout", as_bytes(kLayoutText)));
   put_entry(index, image.manifest);
   // Last: a reader sees the image only when all of it is there.
@@ -124,7 +159,8 @@ Result<void> export_oci_archive(const Store& store, const Digest& manifest_diges
   put_entry(index, image.manifest);
   SCANGATE_CHECK(archive.add_text("oci-layout", kLayoutText));
   SCANGATE_CHECK(archive.add_text("index.json", to_json(index)));
-  SCANGATE_CHECK(archive.add_text("blobs/sha256/" + image.manifest.digest.hex(), image.manifest_text));
+  for (const auto& [digest, text] : image.documents)
+    SCANGATE_CHECK(archive.add_text("blobs/sha256/" + digest.hex(), text));
   for (const Descriptor& blob : image.blobs) {
     SCANGATE_TRY(UniqueFd from, store.open_blob(blob.digest));
     FdSource source(std::move(from), "blob " + blob.digest.str());

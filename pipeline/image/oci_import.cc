@@ -7,6 +7,7 @@
 #include "base/json/json.h"
 #include "base/text.h"
 #include "pipeline/image/blob_import.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/layer_entries.h"
 #include "pipeline/image/oci_layout.h"
 
@@ -67,7 +68,7 @@ class StoreBlobs final : public LayoutBlobs {
 
 class LayoutImport {
  public:
-  LayoutImport(Store& store, const LayoutBlobs& blobs, std::string shown, const Platform& platform,
+  LayoutImport(Store& store, const LayoutBlobs& blobs, std::string shown, const std::optional<Platform>& platform,
                const Cancel& cancel, Progress& progress)
       : store_(store),
         blobs_(blobs),
@@ -78,9 +79,21 @@ class LayoutImport {
 
   Result<Imported> run(const std::string& index_text, const std::string& tag) {
     SCANGATE_TRY(const ImageIndex index, parse_index(index_text, shown_ + "/index.json"));
-    SCANGATE_TRY(const Descriptor* chosen, choose(index, tag));
     Imported out;
+    if (!platform_ && tag.empty() && index.manifests.size() > 1) {
+      // The layout's own list is the index then.
+      for (const Descriptor& entry : index.manifests)
+        SCANGATE_CHECK(import_part(entry));
+      SCANGATE_TRY(out.manifest_digest, store_.put_blob(index_text));
+      return out;
+    }
+    SCANGATE_TRY(const Descriptor* chosen, choose(index, tag));
     if (auto name = name_of(*chosen)) out.names.push_back(std::move(*name));
+    if (!platform_ && is_index_type(chosen->media_type)) {
+      SCANGATE_CHECK(import_index(*chosen));
+      out.manifest_digest = chosen->digest;
+      return out;
+    }
     SCANGATE_TRY(const Descriptor manifest, resolve(*chosen, 0));
     SCANGATE_CHECK(import_manifest(manifest));
     out.manifest_digest = manifest.digest;
@@ -117,7 +130,7 @@ class LayoutImport {
     if (fitting.size() > 1) {
       std::vector<const Descriptor*> of_platform;
       for (const Descriptor* descriptor : fitting)
-        if (descriptor->platform && platform_matches(platform_, *descriptor->platform))
+        if (platform_ && descriptor->platform && platform_matches(*platform_, *descriptor->platform))
           of_platform.push_back(descriptor);
       if (of_platform.size() == 1) fitting = of_platform;
     }
@@ -135,26 +148,45 @@ class LayoutImport {
 
   // Down through indexes to the manifest of our platform.
   Result<Descriptor> resolve(const Descriptor& descriptor, int depth) {
-    if (descriptor.media_type != media_type::kOciIndex && descriptor.media_type != media_type::kDockerList)
-      return descriptor;
+    if (!is_index_type(descriptor.media_type) || !platform_) return descriptor;
     if (depth >= kMaxIndexDepth) return wrong(fmt::format("its indexes are nested more than {} deep", kMaxIndexDepth));
     const std::string place = fmt::format("{}: index {}", shown_, descriptor.digest.str());
     SCANGATE_TRY(const std::string text, document(descriptor, kMaxManifestBytes, place));
     SCANGATE_TRY(const ImageIndex index, parse_index(text, place));
     for (const Descriptor& entry : index.manifests)
-      if (entry.platform && platform_matches(platform_, *entry.platform)) return resolve(entry, depth + 1);
+      if (entry.platform && platform_matches(*platform_, *entry.platform)) return resolve(entry, depth + 1);
     std::vector<std::string> offered;
     for (const Descriptor& entry : index.manifests)
       offered.push_back(entry.platform ? printable(entry.platform->str()) : "unknown");
     return fail(
-        Error(Fault::user, fmt::format("it has no image for {}, only {}", platform_.str(), fmt::join(offered, ", ")))
+        Error(Fault::user, fmt::format("it has no image for {}, only {}", platform_->str(), fmt::join(offered, ", ")))
             .at(place));
+  }
+
+  Result<void> import_index(const Descriptor& descriptor) {
+    const std::string place = fmt::format("{}: index {}", shown_, descriptor.digest.str());
+    SCANGATE_TRY(const std::string text, document(descriptor, kMaxManifestBytes, place));
+    SCANGATE_TRY(const ImageIndex index, parse_index(text, place));
+    for (const Descriptor& entry : index.manifests)
+      SCANGATE_CHECK(import_part(entry));
+    return {};
+  }
+
+  Result<void> import_part(const Descriptor& entry) {
+    if (is_index_type(entry.media_type)) return wrong("it has an index in an index, which is not supported");
+    return import_manifest(entry);
   }
 
   Result<void> import_manifest(const Descriptor& descriptor) {
     const std::string place = fmt::format("{}: manifest {}", shown_, descriptor.digest.str());
     SCANGATE_TRY(const std::string text, document(descriptor, kMaxManifestBytes, place));
     SCANGATE_TRY(const Manifest manifest, parse_manifest(text, place));
+    if (!platform_ && is_attestation(manifest)) {
+      SCANGATE_CHECK(document(manifest.config, kMaxConfigBytes, place));
+      for (const Descriptor& statement : manifest.layers)
+        SCANGATE_CHECK(document(statement, kMaxStatementBytes, place));
+      return {};
+    }
     const std::string config_place = fmt::format("{}: config {}", shown_, manifest.config.digest.str());
     SCANGATE_TRY(const std::string config_text, document(manifest.config, kMaxConfigBytes, config_place));
     SCANGATE_TRY(const ImageConfig config, parse_config(config_text, config_place));
@@ -180,7 +212,7 @@ class LayoutImport {
   Store& store_;
   const LayoutBlobs& blobs_;
   std::string shown_;
-  const Platform& platform_;
+  std::optional<Platform> platform_;  // absent: every one
   const Cancel& cancel_;
   Progress& progress_;
 };
@@ -196,7 +228,7 @@ Result<void> check_layout_file(const std::string& text, const std::string& shown
 }  // namespace
 
 Result<Imported> import_oci_folder(Store& store, const fs::path& folder, const std::string& tag,
-                                   const Platform& platform, const Cancel& cancel, Progress& progress) {
+                                   const std::optional<Platform>& platform, const Cancel& cancel, Progress& progress) {
   const std::string shown = folder.string();
   SCANGATE_TRY(const UniqueFd root, open_file(folder, O_RDONLY | O_DIRECTORY));
   const auto read_named = [&](const char* name, std::size_t cap_bytes) -> Result<std::string> {
@@ -212,7 +244,7 @@ Result<Imported> import_oci_folder(Store& store, const fs::path& folder, const s
 }
 
 Result<Imported> import_oci_archive(Store& store, const fs::path& file, const std::string& tag,
-                                    const Platform& platform, const Cancel& cancel, Progress& progress) {
+                                    const std::optional<Platform>& platform, const Cancel& cancel, Progress& progress) {
   const std::string shown = file.string();
   SCANGATE_TRY(UniqueFd fd, open_file(file, O_RDONLY));
   FdSource raw(std::move(fd), shown);

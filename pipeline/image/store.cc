@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/index.h"
 #include "pipeline/image/lock_file.h"
 #include "pipeline/image/store_files.h"
@@ -278,6 +279,14 @@ Result<std::vector<StoredImage>> Store::list(Names which) const {
       image.size_bytes = found->config.size_bytes;
       for (const Descriptor& layer : found->layers)
         image.size_bytes += layer.size_bytes;
+    } else if (const auto index = stored_index(*this, name.manifest_digest); index && *index) {
+      image.config_digest = name.manifest_digest;
+      for (const Descriptor& entry : (*index)->manifests)
+        if (const auto part = manifest(entry.digest)) {
+          image.size_bytes += part->config.size_bytes;
+          for (const Descriptor& layer : part->layers)
+            image.size_bytes += layer.size_bytes;
+        }
     }
     out.push_back(std::move(image));
   }
@@ -356,18 +365,25 @@ Result<PruneReport> Store::prune(std::chrono::seconds grace, std::uint64_t targe
   SCANGATE_TRY(LockFile lock, LockFile::acquire(state_->root / "prune.lock"));
   SCANGATE_TRY(const std::vector<StoreIndex::Name> names, state_->index->names());
   StoreReferences needed;
-  for (const StoreIndex::Name& name : names) {
-    needed.blobs.insert(name.manifest_digest);
+  const auto need_manifest = [&](const Digest& digest) {
+    needed.blobs.insert(digest);
     // A manifest that cannot be read protects nothing but itself.
-    const auto manifest_found = manifest(name.manifest_digest);
-    if (!manifest_found) continue;
+    const auto manifest_found = manifest(digest);
+    if (!manifest_found) return;
     needed.blobs.insert(manifest_found->config.digest);
     for (const Descriptor& layer : manifest_found->layers)
       needed.blobs.insert(layer.digest);
     const auto config_found = config(*manifest_found);
-    if (!config_found) continue;
+    if (!config_found) return;
     for (std::size_t count = 1; count <= config_found->diff_ids.size(); ++count)
       needed.chains.insert(chain_id(config_found->diff_ids, count).digest.hex());
+  };
+  for (const StoreIndex::Name& name : names) {
+    need_manifest(name.manifest_digest);
+    const auto index = stored_index(*this, name.manifest_digest);
+    if (!index || !*index) continue;
+    for (const Descriptor& entry : (*index)->manifests)
+      need_manifest(entry.digest);
   }
   SCANGATE_TRY(PrunedFiles pruned, prune_files(state_->root, state_->work, needed, grace, target_bytes));
   for (const Digest& digest : pruned.blobs)

@@ -46,7 +46,7 @@ class BlobWriter final : public ByteSink {
 struct StoredImage {
   std::string name;  // complete reference with tag: "docker.io/library/debian:bookworm"
   Digest manifest_digest;
-  Digest config_digest;          // the image id
+  Digest config_digest;          // the image id; of an index, which has none, its own digest
   std::uint64_t size_bytes = 0;  // config and compressed layers
   TimePoint stored{};
 };

@@ -4,6 +4,7 @@
 
 #include "pipeline/image/blob_import.h"
 #include "pipeline/image/docker_archive.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/layer.h"
 #include "pipeline/image/oci_layout.h"
 
@@ -75,6 +76,15 @@ Result<Imported> import_image(Store& store, std::string_view source, const Platf
   return import_rootfs(store, from.path, platform, cancel, progress);
 }
 
+Result<Imported> import_all(Store& store, std::string_view source, const Cancel& cancel, Progress& progress) {
+  const Location from = parse_location(source);
+  if (from.form == Form::oci_folder)
+    return import_oci_folder(store, from.path, from.name, std::nullopt, cancel, progress);
+  if (from.form == Form::oci_archive)
+    return import_oci_archive(store, from.path, from.name, std::nullopt, cancel, progress);
+  return import_image(store, source, Platform::host(), cancel, progress);
+}
+
 Result<void> export_image(const Store& store, const Digest& manifest_digest, const std::string& name,
                           std::string_view target, const Cancel& cancel, Progress& progress) {
   const Location to = parse_location(target);
@@ -83,8 +93,10 @@ Result<void> export_image(const Store& store, const Digest& manifest_digest, con
                                          "docker-archive:FILE",
                                          target));
   switch (to.form) {
-    case Form::docker_archive:
-      return export_docker_archive(store, manifest_digest, to.name.empty() ? name : to.name, to.path, cancel, progress);
+    case Form::docker_archive: {
+      SCANGATE_TRY(const Digest image, platform_manifest(store, manifest_digest, Platform::host()));
+      return export_docker_archive(store, image, to.name.empty() ? name : to.name, to.path, cancel, progress);
+    }
     case Form::oci_archive:
       return export_oci_archive(store, manifest_digest, name, to.name, to.path, cancel, progress);
     default:

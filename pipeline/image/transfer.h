@@ -22,8 +22,12 @@ struct Imported {
 Result<Imported> import_image(Store& store, std::string_view source, const Platform& platform, const Cancel& cancel,
                               Progress& progress);
 
-// `target`: "docker-archive:FILE", "oci:DIR[:TAG]" (added to an existing layout), "oci-archive:FILE". `name` goes into
-// the archive.
+// The same with every platform: an index is imported whole, also a layout of several images without an index of its
+// own. What is no index is imported as import_image() does. Errors also: an index in an index.
+Result<Imported> import_all(Store& store, std::string_view source, const Cancel& cancel, Progress& progress);
+
+// An index is exported whole; a docker-archive gets the one for this host. `target`: "docker-archive:FILE",
+// "oci:DIR[:TAG]" (added to an existing layout), "oci-archive:FILE". `name` goes into the archive.
 Result<void> export_image(const Store& store, const Digest& manifest_digest, const std::string& name,
                           std::string_view target, const Cancel& cancel, Progress& progress);
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/layer.h"
 #include "pipeline/registry/blob_pull.h"
 #include "pipeline/registry/parallel.h"
@@ -17,10 +18,6 @@ const std::string& accepted_types() {
   static const std::string types = fmt::format("{}, {}, {}, {}", media_type::kOciManifest, media_type::kOciIndex,
                                                media_type::kDockerManifest, media_type::kDockerList);
   return types;
-}
-
-bool is_index(std::string_view type) {
-  return type == media_type::kOciIndex || type == media_type::kDockerList;
 }
 
 // What the next endpoint may know better. Distribution: mirrors need not have everything.
@@ -58,7 +55,7 @@ class Pull {
     }
     progress_.line(Level::info, fmt::format("pulling {}", name_.familiar()));
     SCANGATE_TRY(Document document, manifest_document(reference_part(name_), name_.digest));
-    if (is_index(document_media_type(document.text))) {
+    if (is_index_type(document_media_type(document.text))) {
       SCANGATE_TRY(const Digest chosen, choose(document));
       SCANGATE_TRY(document, manifest_document(chosen.str(), chosen));
     }
@@ -69,14 +66,59 @@ class Pull {
     return PulledImage{.manifest_digest = document.digest, .was_present = complete};
   }
 
+  // Everything behind the name, all platforms of an index.
+  Result<PulledImage> run_all() {
+    SCANGATE_TRY(const Store::Lease lease, store_.lease());
+    progress_.line(Level::info, fmt::format("pulling {}", name_.familiar()));
+    SCANGATE_TRY(const Document named, manifest_document(reference_part(name_), name_.digest));
+    PulledImage out{.manifest_digest = named.digest, .was_present = true};
+    if (is_index_type(document_media_type(named.text))) {
+      SCANGATE_TRY(const ImageIndex index, parse_index(named.text, name_.str()));
+      std::set<Digest> seen;
+      for (const auto& entry : index.manifests) {
+        if (!seen.insert(entry.digest).second) continue;
+        if (is_index_type(entry.media_type))
+          return fail(Error(Fault::user, "it has an index in an index, which is not supported").at(name_.familiar()));
+        SCANGATE_TRY(const Document part, manifest_document(entry.digest.str(), entry.digest));
+        SCANGATE_CHECK(pull_part(part, out.was_present));
+      }
+    } else {
+      SCANGATE_CHECK(pull_part(named, out.was_present));
+    }
+    SCANGATE_CHECK(store_.tag(name_, named.digest));
+    return out;
+  }
+
  private:
+  Result<void> pull_part(const Document& document, bool& was_present) {
+    SCANGATE_TRY(const Manifest manifest, parse_manifest(document.text, name_.str()));
+    if (is_attestation(manifest)) {
+      // No layers in it: its blobs have no diffID, and its config need not be an image's.
+      std::vector<Descriptor> blobs = manifest.layers;
+      blobs.push_back(manifest.config);
+      for (const auto& blob : blobs) {
+        if (store_.has_blob(blob.digest)) continue;
+        was_present = false;
+        if (blob.size_bytes > kMaxStatementBytes)
+          return fail(Fault::remote, fmt::format("a statement has {}, more than {}", human_bytes(blob.size_bytes),
+                                                 human_bytes(kMaxStatementBytes)));
+        SCANGATE_CHECK(pull_blob(blob, nullptr));
+      }
+      return {};
+    }
+    SCANGATE_TRY(const bool complete, is_complete(manifest));
+    if (complete) return {};
+    was_present = false;
+    return pull_blobs(manifest);
+  }
+
   // The stored manifest behind our name for our platform, when all of its parts are there.
   Result<std::optional<Digest>> find_present() {
     SCANGATE_TRY(auto digest, store_.find(name_));
     if (!digest && name_.digest) digest = name_.digest;
     if (!digest || !store_.has_blob(*digest)) return std::optional<Digest>();
     SCANGATE_TRY(std::string text, store_.read_blob(*digest, kMaxManifestBytes));
-    if (is_index(document_media_type(text))) {
+    if (is_index_type(document_media_type(text))) {
       SCANGATE_TRY(digest, choose({*digest, text}));
       if (!store_.has_blob(*digest)) return std::optional<Digest>();
       SCANGATE_TRY(text, store_.read_blob(*digest, kMaxManifestBytes));
@@ -346,6 +388,11 @@ Result<PulledImage> pull_image(const RegistryClient& client, const Reference& na
                                PullPolicy policy, Store& store, BlobSources& sources, const Cancel& cancel,
                                Progress& progress) {
   return Pull(client, name, platform, store, sources, cancel, progress).run(policy);
+}
+
+Result<PulledImage> pull_all_platforms(const RegistryClient& client, const Reference& name, Store& store,
+                                       BlobSources& sources, const Cancel& cancel, Progress& progress) {
+  return Pull(client, name, Platform::host(), store, sources, cancel, progress).run_all();
 }
 
 Result<std::optional<Digest>> resolve_name(const RegistryClient& client, const Reference& name, const Cancel& cancel) {

@@ -23,6 +23,10 @@ Result<PulledImage> pull_image(const RegistryClient& client, const Reference& na
                                PullPolicy policy, Store& store, BlobSources& sources, const Cancel& cancel,
                                Progress& progress);
 
+// With every platform of an index; the digest is then the index's.
+Result<PulledImage> pull_all_platforms(const RegistryClient& client, const Reference& name, Store& store,
+                                       BlobSources& sources, const Cancel& cancel, Progress& progress);
+
 // The digest behind a name; nullopt when no endpoint has it.
 Result<std::optional<Digest>> resolve_name(const RegistryClient& client, const Reference& name, const Cancel& cancel);
 

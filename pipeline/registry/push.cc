@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/registry/parallel.h"
 #include "pipeline/registry/reply_error.h"
 
@@ -40,8 +41,39 @@ class Push {
         progress_(progress),
         endpoint_(make_endpoint(client.settings(), to.registry, to.repository)) {}
 
-  Result<PushedImage> run(const Digest& manifest_digest) {
-    SCANGATE_TRY(const std::string text, store_.read_blob(manifest_digest, kMaxManifestBytes));
+  Result<PushedImage> run(const Digest& digest) {
+    SCANGATE_TRY(const std::string text, store_.read_blob(digest, kMaxManifestBytes));
+    const std::string reference = to_.tag.empty() ? digest.str() : to_.tag;
+    const std::string type = document_media_type(text);
+    if (is_index_type(type))
+      SCANGATE_CHECK(push_index(digest, text, type, reference));
+    else
+      SCANGATE_CHECK(push_image(digest, text, reference));
+    return PushedImage{.manifest_digest = digest,
+                       .sent_bytes = sent_bytes_,
+                       .sent_blobs = sent_blobs_,
+                       .known_blobs = known_at_first_};
+  }
+
+ private:
+  // Its manifests first, by digest: no tag leads to them, and the index names only what is there.
+  Result<void> push_index(const Digest& digest, const std::string& text, const std::string& type,
+                          const std::string& reference) {
+    SCANGATE_TRY(const ImageIndex index, parse_index(text, digest.str()));
+    const auto push_parts = [&]() -> Result<void> {
+      std::set<Digest> seen;
+      for (const Descriptor& entry : index.manifests) {
+        if (!seen.insert(entry.digest).second) continue;
+        SCANGATE_TRY(const std::string part, store_.read_blob(entry.digest, kMaxManifestBytes));
+        SCANGATE_CHECK(push_image(entry.digest, part, entry.digest.str()));
+      }
+      return {};
+    };
+    SCANGATE_CHECK(push_parts());
+    return push_manifest(digest, text, type, reference, push_parts);
+  }
+
+  Result<void> push_image(const Digest& manifest_digest, const std::string& text, const std::string& reference) {
     SCANGATE_TRY(const Manifest manifest, parse_manifest(text, manifest_digest.str()));
     std::vector<Descriptor> blobs;
     std::set<Digest> seen;
@@ -58,15 +90,13 @@ class Push {
                         .at(to_.familiar())
                         .remedy("pull or build the image again"));
 
+    const std::size_t known_before = known_blobs_;
     SCANGATE_CHECK(push_blobs(blobs, manifest));
-    const std::size_t known = known_blobs_;
-    SCANGATE_CHECK(
-        push_manifest(manifest_digest, text, manifest.media_type, [&] { return push_blobs(blobs, manifest); }));
-    return PushedImage{
-        .manifest_digest = manifest_digest, .sent_bytes = sent_bytes_, .sent_blobs = sent_blobs_, .known_blobs = known};
+    known_at_first_ += known_blobs_ - known_before;
+    return push_manifest(manifest_digest, text, manifest.media_type, reference,
+                         [&] { return push_blobs(blobs, manifest); });
   }
 
- private:
   Result<void> push_blobs(const std::vector<Descriptor>& blobs, const Manifest& manifest) {
     std::vector<std::function<Result<void>()>> jobs;
     for (const auto& blob : blobs)
@@ -207,14 +237,15 @@ class Push {
   // same blob writes it, and registries in several places agree later. Then the blobs are looked for, and sent, again.
   static bool misses_blob(const Answer& answer) {
     if (answer.head.status != 400 && answer.head.status != 404) return false;
-    return has_error_code(answer.body, "MANIFEST_BLOB_UNKNOWN") || has_error_code(answer.body, "BLOB_UNKNOWN");
+    return has_error_code(answer.body, "MANIFEST_BLOB_UNKNOWN") || has_error_code(answer.body, "BLOB_UNKNOWN") ||
+           has_error_code(answer.body, "MANIFEST_UNKNOWN");
   }
 
   Result<void> push_manifest(const Digest& digest, const std::string& text, const std::string& type,
-                             const std::function<Result<void>()>& push_blobs_again) {
+                             const std::string& reference, const std::function<Result<void>()>& push_blobs_again) {
     HttpRequest request;
     request.method = "PUT";
-    request.url = endpoint_.manifest_url(to_.tag.empty() ? digest.str() : to_.tag);
+    request.url = endpoint_.manifest_url(reference);
     request.headers = {{"Content-Type", type}};
     request.body = text;
     Backoff backoff(client_.settings(), client_.settings().attempts);
@@ -252,6 +283,7 @@ class Push {
   std::atomic<std::uint64_t> sent_bytes_{0};
   std::atomic<std::size_t> sent_blobs_{0};
   std::atomic<std::size_t> known_blobs_{0};
+  std::size_t known_at_first_ = 0;  // without those that a second look found, which this push sent itself
 };
 
 }  // namespace

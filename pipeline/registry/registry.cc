@@ -84,6 +84,10 @@ Result<PulledImage> Registry::pull(const Reference& name, const Platform& platfo
   return pull_image(state_->client, name, platform, policy, store, *state_->sources, cancel, progress);
 }
 
+Result<PulledImage> Registry::pull_all(const Reference& name, Store& store, const Cancel& cancel, Progress& progress) {
+  return pull_all_platforms(state_->client, name, store, *state_->sources, cancel, progress);
+}
+
 Result<PushedImage> Registry::push(const Store& store, const Digest& manifest_digest, const Reference& to,
                                    const Cancel& cancel, Progress& progress) {
   return push_image(state_->client, store, manifest_digest, to, *state_->sources, cancel, progress);

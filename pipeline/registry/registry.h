@@ -92,8 +92,12 @@ class Registry {
   Result<PulledImage> pull(const Reference& name, const Platform& platform, PullPolicy policy, Store& store,
                            const Cancel& cancel, Progress& progress);
 
-  // Uploads what the registry lacks, blobs in parallel, manifest last. The caller has the gate's consent: nothing here
-  // asks for it.
+  // The same with every platform of an index, attestations included; the digest is the index's, which the name then
+  // leads to. Always asks the registry. Errors also: an index in an index.
+  Result<PulledImage> pull_all(const Reference& name, Store& store, const Cancel& cancel, Progress& progress);
+
+  // Uploads what the registry lacks, blobs in parallel, manifest last; of an index each of its manifests by digest,
+  // then the index. The caller has the gate's consent for all of them: nothing here asks for it.
   Result<PushedImage> push(const Store& store, const Digest& manifest_digest, const Reference& to, const Cancel& cancel,
                            Progress& progress);
 

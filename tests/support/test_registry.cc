@@ -250,8 +250,13 @@ ServerReply TestRegistry::manifests(const ServerRequest& request, const std::str
     const auto document = parse_json(request.body, "manifest");
     if (!document) return error(400, "MANIFEST_INVALID", "not JSON");
     if (json_string(*document, "mediaType", type) != type) complain("manifest sent as " + type);
+    for (const auto& part : json_array(*document, "manifests"))
+      if (!manifests_[repository].contains(json_string(part, "digest"))) {
+        complain("index before its manifests");
+        return error(400, "MANIFEST_BLOB_UNKNOWN", "manifest unknown to registry");
+      }
     auto needed = json_array(*document, "layers");
-    needed.push_back(json_object(*document, "config"));
+    if (document->contains("config")) needed.push_back(json_object(*document, "config"));
     for (const auto& blob : needed)
       if (!blobs_[repository].contains(json_string(blob, "digest"))) {
         complain("manifest before its blobs");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/json/json.h"
+#include "pipeline/image/image_index.h"
 #include "pipeline/image/layer.h"
 #include "tests/pipeline/image/support.h"
 
@@ -329,6 +330,37 @@ TEST_F(TransferTest, IndexGivesTheImageOfThePlatform) {
   ASSERT_FALSE(wrong);
   EXPECT_THAT(wrong.error().text(),
               HasSubstr("it has no image for linux/s390x, only linux/riscv64, " + Platform::host().str()));
+}
+
+TEST_F(TransferTest, AnIndexGoesOutAndComesInWhole) {
+  const Digest first = make_image();
+  Manifest changed = store_->manifest(first).value();
+  changed.annotations["which"] = "second";
+  const Digest second = store_->put_blob(to_json(changed)).value();
+  ImageIndex index{.media_type = std::string(media_type::kDockerList)};
+  for (const Digest& image : {first, second})
+    index.manifests.push_back(index_entry(*store_, image).value());
+  index.manifests[1].platform = Platform{"linux", "riscv64", ""};
+  const Digest digest = store_->put_blob(to_json(index)).value();
+  for (const std::string& form : {"oci:" + path("out"), "oci-archive:" + path("out.tar")}) {
+    ASSERT_TRUE(export_to(digest, form)) << form;
+    auto store = Store::open(folder() / ("other-" + std::to_string(form.size()))).value();
+    const auto imported = import_all(*store, form, Cancel(), silent_);
+    ASSERT_TRUE(imported) << imported.error().text();
+    EXPECT_EQ(imported->manifest_digest, digest) << form;
+    EXPECT_EQ(content(*store, first), kContent);
+    EXPECT_EQ(content(*store, second), kContent);
+    // One platform of it still works, too.
+    EXPECT_EQ(import(*store, form)->manifest_digest, first);
+  }
+  // A layout of two images without an index of its own: its list is the index.
+  ASSERT_TRUE(export_image(*store_, first, "", "oci:" + path("list"), Cancel(), silent_));
+  ASSERT_TRUE(export_image(*store_, second, "", "oci:" + path("list"), Cancel(), silent_));
+  const auto listed = import_all(*other_store(), "oci:" + path("list"), Cancel(), silent_);
+  ASSERT_TRUE(listed) << listed.error().text();
+  EXPECT_EQ(stored_index(*other_store(), listed->manifest_digest).value()->manifests.size(), 2U);
+  // A docker-archive has one platform.
+  ASSERT_TRUE(export_to(digest, "docker-archive:" + path("one.tar")));
 }
 
 }  // namespace
