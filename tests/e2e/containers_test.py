@@ -163,7 +163,7 @@ class Containers(Commands):
         for line in gate.stdout:
             if line.startswith(b"42 is up"):
                 break
-        self.assertEqual(len(self.running(marker)), 1)
+        self.until(lambda: len(self.running(marker)) == 1)  # its shell may not have come to it yet
         gate.kill()
         gate.wait()
         gate.stdout.close()
