@@ -5,12 +5,12 @@
 
 #include "base/json/json.h"
 #include "base/text.h"
-#include "pipeline/ci/yaml.h"
+#include "base/yaml/yaml.h"
 
 namespace scangate {
 namespace {
 
-using ci::Value;
+using yaml::Value;
 
 // Defaults inside defaults; people write one or two levels.
 constexpr int kMaxVariableDepth = 10;
@@ -66,12 +66,12 @@ Result<std::string> braced(std::string_view inside, const ComposeVariables& vari
 Result<void> put_in_all(Value& value, const ComposeVariables& variables) {
   if (value.is_string() && value.text.find('$') != std::string::npos) {
     auto text = put_in_variables(value.text, variables);
-    if (!text) return fail(ci::error_at(value.place, text.error().cause()));
+    if (!text) return fail(yaml::error_at(value.place, text.error().cause()));
     value.text = std::move(*text);
   }
   for (Value& item : value.items)
     SCANGATE_CHECK(put_in_all(item, variables));
-  for (ci::Entry& entry : value.entries)
+  for (yaml::Entry& entry : value.entries)
     SCANGATE_CHECK(put_in_all(entry.value, variables));
   return {};
 }
@@ -81,7 +81,7 @@ void lay_over(Value& base, Value over) {
     base = std::move(over);
     return;
   }
-  for (ci::Entry& entry : over.entries) {
+  for (yaml::Entry& entry : over.entries) {
     if (Value* below = base.find(entry.key))
       lay_over(*below, std::move(entry.value));
     else
@@ -93,7 +93,7 @@ nlohmann::ordered_json to_json(const Value& value) {
   switch (value.kind) {
     case Value::Kind::map: {
       nlohmann::ordered_json out = nlohmann::ordered_json::object();
-      for (const ci::Entry& entry : value.entries)
+      for (const yaml::Entry& entry : value.entries)
         out[entry.key] = to_json(entry.value);
       return out;
     }
@@ -143,14 +143,14 @@ void write_yaml(const nlohmann::ordered_json& value, std::size_t indent, std::st
 
 class ServiceReader {
  public:
-  Result<ComposeService> read(const ci::Entry& entry) {
+  Result<ComposeService> read(const yaml::Entry& entry) {
     ComposeService out;
     out.name = entry.key;
     const Value& service = entry.value;
     if (!service.is_map())
-      return fail(ci::error_at(service.place, fmt::format("service '{}' must be a map", printable(entry.key))));
+      return fail(yaml::error_at(service.place, fmt::format("service '{}' must be a map", printable(entry.key))));
     if (const Value* extends = service.get("extends"))
-      return fail(ci::error_at(extends->place, "'extends' is not served by scangate"));
+      return fail(yaml::error_at(extends->place, "'extends' is not served by scangate"));
     SCANGATE_TRY(out.image, text(service, "image"));
     SCANGATE_TRY(out.profiles, texts(service, "profiles"));
     if (const Value* build = service.get("build")) {
@@ -163,7 +163,7 @@ class ServiceReader {
   static Result<std::string> text(const Value& map, std::string_view key) {
     const Value* value = map.get(key);
     if (value == nullptr) return std::string();
-    if (!value->is_scalar()) return fail(ci::error_at(value->place, fmt::format("'{}' must be a text", key)));
+    if (!value->is_scalar()) return fail(yaml::error_at(value->place, fmt::format("'{}' must be a text", key)));
     return value->text;
   }
 
@@ -171,9 +171,9 @@ class ServiceReader {
     std::vector<std::string> out;
     const Value* value = map.get(key);
     if (value == nullptr) return out;
-    if (!value->is_list()) return fail(ci::error_at(value->place, fmt::format("'{}' must be a list", key)));
+    if (!value->is_list()) return fail(yaml::error_at(value->place, fmt::format("'{}' must be a list", key)));
     for (const Value& item : value->items) {
-      if (!item.is_scalar()) return fail(ci::error_at(item.place, fmt::format("'{}' must be a list of texts", key)));
+      if (!item.is_scalar()) return fail(yaml::error_at(item.place, fmt::format("'{}' must be a list of texts", key)));
       out.push_back(item.text);
     }
     return out;
@@ -185,10 +185,10 @@ class ServiceReader {
     const Value* value = map.get(key);
     if (value == nullptr) return out;
     if (value->is_map()) {
-      for (const ci::Entry& entry : value->entries) {
+      for (const yaml::Entry& entry : value->entries) {
         if (!entry.value.is_null() && !entry.value.is_scalar())
           return fail(
-              ci::error_at(entry.value.place, fmt::format("'{}' of '{}' must be a text", printable(entry.key), key)));
+              yaml::error_at(entry.value.place, fmt::format("'{}' of '{}' must be a text", printable(entry.key), key)));
         out.push_back({entry.key, entry.value.is_null() ? std::nullopt : std::optional(entry.value.text)});
       }
       return out;
@@ -209,13 +209,13 @@ class ServiceReader {
       out.context = build.text;
       return out;
     }
-    if (!build.is_map()) return fail(ci::error_at(build.place, "'build' must be a folder or a map"));
+    if (!build.is_map()) return fail(yaml::error_at(build.place, "'build' must be a folder or a map"));
     static constexpr std::array<std::string_view, 14> kKnown = {
         "context",  "dockerfile", "args",      "target",     "labels",   "tags",       "network",
         "no_cache", "pull",       "platforms", "cache_from", "cache_to", "provenance", "sbom"};
-    for (const ci::Entry& entry : build.entries)
+    for (const yaml::Entry& entry : build.entries)
       if (!entry.key.starts_with("x-") && std::find(kKnown.begin(), kKnown.end(), entry.key) == kKnown.end())
-        return fail(ci::error_at(entry.key_place,
+        return fail(yaml::error_at(entry.key_place,
                                  fmt::format("'{}' of 'build' is not served by scangate", printable(entry.key)))
                         .remedy(fmt::format("{} are", fmt::join(kKnown, ", "))));
     SCANGATE_TRY(const std::string context, text(build, "context"));
@@ -290,10 +290,10 @@ std::map<std::string, std::string> read_env_file(std::string_view text) {
 
 Result<ComposeProject> read_compose(const std::vector<std::pair<std::string, std::string>>& files,
                                     const ComposeVariables& variables) {
-  ci::Budget budget;
+  yaml::Budget budget;
   std::optional<Value> merged;
   for (const auto& [name, text] : files) {
-    SCANGATE_TRY(auto documents, ci::read_yaml(text, name, budget));
+    SCANGATE_TRY(auto documents, yaml::read(text, name, budget));
     if (documents.size() != 1 || !documents[0].is_map())
       return fail(Error(Fault::user, "a compose file is one YAML map").at(name));
     SCANGATE_CHECK(put_in_all(documents[0], variables));
@@ -304,15 +304,15 @@ Result<ComposeProject> read_compose(const std::vector<std::pair<std::string, std
   }
   if (!merged) return fail(Fault::user, "no compose file is given");
   if (const Value* include = merged->get("include"))
-    return fail(ci::error_at(include->place, "'include' is not served by scangate"));
+    return fail(yaml::error_at(include->place, "'include' is not served by scangate"));
   ComposeProject out;
   if (const Value* name = merged->get("name"); name != nullptr && name->is_scalar()) out.name = name->text;
   const Value* services = merged->get("services");
   if (services == nullptr || !services->is_map())
-    return fail(ci::error_at(merged->place, "a compose file needs 'services', a map"));
+    return fail(yaml::error_at(merged->place, "a compose file needs 'services', a map"));
   if (services->entries.size() > kMaxServices)
-    return fail(ci::error_at(services->place, fmt::format("more than {} services", kMaxServices)));
-  for (const ci::Entry& entry : services->entries) {
+    return fail(yaml::error_at(services->place, fmt::format("more than {} services", kMaxServices)));
+  for (const yaml::Entry& entry : services->entries) {
     SCANGATE_TRY(auto service, ServiceReader().read(entry));
     out.services.push_back(std::move(service));
   }

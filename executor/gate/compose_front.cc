@@ -7,7 +7,7 @@
 #include "executor/gate/compose_file.h"
 #include "executor/gate/docker_front.h"
 #include "executor/gate/job_credentials.h"
-#include "pipeline/ci/yaml.h"
+#include "base/yaml/yaml.h"
 #include "pipeline/command/compose.h"
 
 namespace scangate {
@@ -72,8 +72,8 @@ class Compose {
     }
     std::vector<std::pair<std::string, std::string>> files;
     for (const auto& name : names) {
-      SCANGATE_TRY(std::string text, name == "-" ? call_.read_input(ci::kMaxYamlBytes, "the compose file")
-                                                 : call_.files.read(name, ci::kMaxYamlBytes));
+      SCANGATE_TRY(std::string text, name == "-" ? call_.read_input(yaml::kMaxBytes, "the compose file")
+                                                 : call_.files.read(name, yaml::kMaxBytes));
       files.emplace_back(name, std::move(text));
     }
     const ComposeVariables variables = [&](std::string_view name) -> std::optional<std::string> {

@@ -13,7 +13,7 @@
 
 namespace scangate::ci {
 
-// Largest file read. Configuration is capped lower still, by kMaxYamlBytes.
+// Largest file read. Configuration is capped lower still, by yaml::kMaxBytes.
 inline constexpr std::size_t kMaxConfigFileBytes = 4U << 20U;
 // Entries listed of a repository, for globs and `exists:`. The Linux kernel has 90,000 files; beyond this it is an
 // Error.

@@ -10,7 +10,7 @@
 #include "pipeline/ci/keywords.h"
 #include "pipeline/ci/merge.h"
 #include "pipeline/ci/reader.h"
-#include "pipeline/ci/yaml.h"
+#include "pipeline/ci/value.h"
 
 namespace scangate::ci {
 namespace {
@@ -52,7 +52,7 @@ class Loader {
                      const Place& include_place) {
     read_.push_back(path);
     open_.push_back(path);
-    SCANGATE_TRY(auto documents, read_yaml(text, path, budget_));
+    SCANGATE_TRY(auto documents, yaml::read(text, path, budget_, yaml::Dialect::gitlab));
     SCANGATE_TRY(Value root, fill_inputs(std::move(documents), inputs, include_place, budget_));
     if (root.is_map()) {
       Value merged;

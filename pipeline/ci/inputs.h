@@ -5,7 +5,7 @@
 
 namespace scangate::ci {
 
-// The configuration of a file with its inputs filled in. `documents` is what read_yaml gave: the configuration alone,
+// The configuration of a file with its inputs filled in. `documents` is what yaml::read() gave: the configuration alone,
 // or a header with `spec:` before it. `given` is the map of `include:inputs`, null when there is none; `include_place`
 // is where a missing input is reported. Input types string, number, boolean, array; `default`, `options`, `regex`. A
 // scalar that is one `$[[ … ]]` keeps the input's type. Functions (`| expand_vars`) are refused as not supported yet.

@@ -4,7 +4,7 @@
 
 namespace scangate::ci {
 
-// Recursion ends with kMaxYamlDepth: merging never nests deeper than its inputs.
+// Recursion ends with yaml::kMaxDepth: merging never nests deeper than its inputs.
 Result<Value> deep_merge(Value base, const Value& over, Budget& budget) {
   if (!base.is_map() || !over.is_map()) {
     SCANGATE_CHECK(budget.spend(over.node_count(), over.place));

@@ -8,7 +8,7 @@
 #include "pipeline/ci/keywords.h"
 #include "pipeline/ci/merge.h"
 #include "pipeline/ci/pipeline.h"
-#include "pipeline/ci/yaml.h"
+#include "pipeline/ci/value.h"
 
 namespace scangate::ci {
 namespace {
@@ -27,8 +27,8 @@ class References {
   Result<Value> resolve(const Value& value, int depth) {
     if (value.kind == Value::Kind::reference) return follow(value, depth);
     // References within references add depth; later steps recurse over the result.
-    if (depth > kMaxYamlDepth)
-      return fail(error_at(value.place, fmt::format("nested deeper than {} levels", kMaxYamlDepth)));
+    if (depth > yaml::kMaxDepth)
+      return fail(error_at(value.place, fmt::format("nested deeper than {} levels", yaml::kMaxDepth)));
     SCANGATE_CHECK(budget_.spend(1, value.place));
     Value out;
     out.kind = value.kind;

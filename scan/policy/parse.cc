@@ -7,15 +7,21 @@
 
 #include "base/digest.h"
 #include "base/text.h"
-#include "scan/policy/yaml_tree.h"
+#include "base/yaml/yaml.h"
 
 namespace scangate {
 namespace {
 
-using Kind = YamlNode::Kind;
+using Node = yaml::Value;
 
-tl::unexpected<Error> wrong(const std::string& place, std::string cause) {
-  return fail(Error(Fault::user, std::move(cause)).at(place));
+// Room for a policy of thousands of exceptions; beyond it a file is refused before it is parsed (yaml-cpp reads some
+// 3 MB/s).
+constexpr std::size_t kMaxPolicyBytes = 1U << 20U;
+// Aliases multiply nodes: a text of 330 bytes can stand for 12 million.
+constexpr std::size_t kMaxPolicyNodes = 100'000;
+
+tl::unexpected<Error> wrong(const yaml::Place& place, std::string cause) {
+  return fail(yaml::error_at(place, std::move(cause)));
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
@@ -26,28 +32,28 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return fmt::format(" (known: {})", list);
 }
 
-Result<void> check_keys(const YamlNode& node, const std::vector<std::string>& known) {
+Result<void> check_keys(const Node& node, const std::vector<std::string>& known) {
   for (const auto& entry : node.entries) {
     if (std::find(known.begin(), known.end(), entry.key) == known.end())
-      return wrong(entry.place,
+      return wrong(entry.key_place,
                    fmt::format("unknown key '{}'{}", printable(entry.key), did_you_mean(entry.key, known)));
   }
   return {};
 }
 
-Result<std::string> scalar(const YamlNode& node, std::string_view what) {
-  if (node.kind != Kind::scalar || trim(node.text).empty())
+Result<std::string> scalar(const Node& node, std::string_view what) {
+  if (!node.is_scalar() || trim(node.as_written()).empty())
     return wrong(node.place, fmt::format("{} has to be a text", what));
-  return printable(trim(node.text));
+  return printable(trim(node.as_written()));
 }
 
 // A single value or a list of them.
-Result<std::vector<const YamlNode*>> one_or_many(const YamlNode& node, std::string_view what) {
-  std::vector<const YamlNode*> nodes;
-  if (node.kind == Kind::list) {
+Result<std::vector<const Node*>> one_or_many(const Node& node, std::string_view what) {
+  std::vector<const Node*> nodes;
+  if (node.is_list()) {
     for (const auto& item : node.items)
       nodes.push_back(&item);
-  } else if (node.kind != Kind::null) {
+  } else if (!node.is_null()) {
     nodes.push_back(&node);
   }
   if (nodes.empty()) return wrong(node.place, fmt::format("{} is empty", what));
@@ -55,8 +61,7 @@ Result<std::vector<const YamlNode*>> one_or_many(const YamlNode& node, std::stri
 }
 
 template <class Value>
-Result<Value> one_of(const YamlNode& node, std::string_view what,
-                     const std::vector<std::pair<std::string, Value>>& words) {
+Result<Value> one_of(const Node& node, std::string_view what, const std::vector<std::pair<std::string, Value>>& words) {
   SCANGATE_TRY(const std::string text, scalar(node, what));
   std::vector<std::string> known;
   for (const auto& [word, value] : words) {
@@ -75,11 +80,12 @@ const std::vector<std::pair<std::string, Severity>>& severity_words() {
 }
 
 // [high, critical], "high", or ">= high". unknown is beside the order, so a bound never takes it in.
-Result<std::set<Severity>> severities(const YamlNode& node) {
+Result<std::set<Severity>> severities(const Node& node) {
   std::set<Severity> out;
-  if (node.kind == Kind::scalar && trim(node.text).starts_with(">=")) {
-    YamlNode bound = node;
-    bound.text = trim(trim(node.text).substr(2));
+  if (node.is_scalar() && trim(node.as_written()).starts_with(">=")) {
+    const std::string written = node.as_written();
+    Node bound = node;
+    bound.written = trim(trim(written).substr(2));
     SCANGATE_TRY(const Severity lowest, one_of(bound, "severity", severity_words()));
     if (lowest == Severity::unknown) return wrong(node.place, "'unknown' has no place in the order of severities");
     for (const auto& [word, severity] : severity_words()) {
@@ -88,7 +94,7 @@ Result<std::set<Severity>> severities(const YamlNode& node) {
     return out;
   }
   SCANGATE_TRY(const auto nodes, one_or_many(node, "'severity'"));
-  for (const YamlNode* one : nodes) {
+  for (const Node* one : nodes) {
     SCANGATE_TRY(const Severity severity, one_of(*one, "severity", severity_words()));
     out.insert(severity);
   }
@@ -96,11 +102,11 @@ Result<std::set<Severity>> severities(const YamlNode& node) {
 }
 
 template <class Value>
-Result<std::set<Value>> set_of(const YamlNode& node, std::string_view what,
+Result<std::set<Value>> set_of(const Node& node, std::string_view what,
                                const std::vector<std::pair<std::string, Value>>& words) {
   std::set<Value> out;
   SCANGATE_TRY(const auto nodes, one_or_many(node, what));
-  for (const YamlNode* one : nodes) {
+  for (const Node* one : nodes) {
     SCANGATE_TRY(const Value value, one_of(*one, what, words));
     out.insert(value);
   }
@@ -115,7 +121,7 @@ std::optional<int> port_number(std::string_view text) {
 }
 
 // 22, "22/udp", "1-1023".
-Result<PortPattern> port_pattern(const YamlNode& node) {
+Result<PortPattern> port_pattern(const Node& node) {
   SCANGATE_TRY(const std::string text, scalar(node, "a port"));
   PortPattern pattern;
   std::string_view rest = text;
@@ -137,29 +143,29 @@ Result<PortPattern> port_pattern(const YamlNode& node) {
 
 // A list, or {except: list}.
 struct Listed {
-  const YamlNode* list = nullptr;
+  const Node* list = nullptr;
   bool except = false;
 };
-Result<Listed> listed(const YamlNode& node) {
-  if (node.kind != Kind::map || node.find("except") == nullptr) return Listed{&node, false};
+Result<Listed> listed(const Node& node) {
+  if (!node.is_map() || node.find("except") == nullptr) return Listed{&node, false};
   SCANGATE_CHECK(check_keys(node, {"except"}));
   return Listed{node.find("except"), true};
 }
 
-Result<PackagePattern> package_pattern(const YamlNode& node) {
+Result<PackagePattern> package_pattern(const Node& node) {
   PackagePattern pattern;
-  if (node.kind != Kind::map) {
+  if (!node.is_map()) {
     SCANGATE_TRY(pattern.name, scalar(node, "a package"));
     return pattern;
   }
   SCANGATE_CHECK(check_keys(node, {"name", "type", "version"}));
-  const YamlNode* name = node.find("name");
+  const Node* name = node.find("name");
   if (name == nullptr) return wrong(node.place, "a package needs a 'name'");
   SCANGATE_TRY(pattern.name, scalar(*name, "'name'"));
-  if (const YamlNode* type = node.find("type")) {
+  if (const Node* type = node.find("type")) {
     SCANGATE_TRY(pattern.type, scalar(*type, "'type'"));
   }
-  if (const YamlNode* version = node.find("version")) {
+  if (const Node* version = node.find("version")) {
     SCANGATE_TRY(const std::string text, scalar(*version, "'version'"));
     const auto bounds = parse_version_bounds(text);
     if (!bounds) return wrong(version->place, fmt::format("'{}' is no version range; right is '>= 1.0, < 2.0'", text));
@@ -168,22 +174,22 @@ Result<PackagePattern> package_pattern(const YamlNode& node) {
   return pattern;
 }
 
-Result<std::vector<PackagePattern>> package_patterns(const YamlNode& node) {
+Result<std::vector<PackagePattern>> package_patterns(const Node& node) {
   std::vector<PackagePattern> patterns;
   SCANGATE_TRY(const auto nodes, one_or_many(node, "the list of packages"));
-  for (const YamlNode* one : nodes) {
+  for (const Node* one : nodes) {
     SCANGATE_TRY(auto pattern, package_pattern(*one));
     patterns.push_back(std::move(pattern));
   }
   return patterns;
 }
 
-Result<void> read_port(const YamlNode& node, Condition& condition) {
+Result<void> read_port(const Node& node, Condition& condition) {
   SCANGATE_TRY(const Listed list, listed(node));
   PortCondition port;
   port.except = list.except;
   SCANGATE_TRY(const auto nodes, one_or_many(*list.list, "'port'"));
-  for (const YamlNode* one : nodes) {
+  for (const Node* one : nodes) {
     SCANGATE_TRY(auto pattern, port_pattern(*one));
     port.ports.push_back(std::move(pattern));
   }
@@ -191,8 +197,8 @@ Result<void> read_port(const YamlNode& node, Condition& condition) {
   return {};
 }
 
-Result<Condition> read_condition(const YamlNode& node) {
-  if (node.kind != Kind::map) return wrong(node.place, "'when' has to be a map of conditions");
+Result<Condition> read_condition(const Node& node) {
+  if (!node.is_map()) return wrong(node.place, "'when' has to be a map of conditions");
   SCANGATE_CHECK(
       check_keys(node, {"kind", "id", "severity", "fix", "port", "user", "env", "package", "installed", "from"}));
   Condition condition;
@@ -206,7 +212,7 @@ Result<Condition> read_condition(const YamlNode& node) {
                                                          {"data", FindingKind::data}}));
     } else if (key == "id") {
       SCANGATE_TRY(const auto nodes, one_or_many(value, "'id'"));
-      for (const YamlNode* one : nodes) {
+      for (const Node* one : nodes) {
         SCANGATE_TRY(auto glob, scalar(*one, "an id"));
         condition.ids.push_back(std::move(glob));
       }
@@ -239,8 +245,8 @@ Result<Condition> read_condition(const YamlNode& node) {
   return condition;
 }
 
-Result<Rule> read_rule(const YamlNode& node) {
-  if (node.kind != Kind::map) return wrong(node.place, "a rule has to be a map with 'name', 'action' and 'when'");
+Result<Rule> read_rule(const Node& node) {
+  if (!node.is_map()) return wrong(node.place, "a rule has to be a map with 'name', 'action' and 'when'");
   SCANGATE_CHECK(check_keys(node, {"name", "title", "action", "when"}));
   Rule rule;
   for (const char* key : {"name", "action", "when"}) {
@@ -251,7 +257,7 @@ Result<Rule> read_rule(const YamlNode& node) {
                one_of<Action>(*node.find("action"), "action",
                               {{"stop", Action::stop}, {"warn", Action::warn}, {"ignore", Action::ignore}}));
   SCANGATE_TRY(rule.when, read_condition(*node.find("when")));
-  if (const YamlNode* title = node.find("title")) {
+  if (const Node* title = node.find("title")) {
     SCANGATE_TRY(rule.title, scalar(*title, "'title'"));
   } else {
     rule.title = describe_condition(rule.when);
@@ -259,25 +265,25 @@ Result<Rule> read_rule(const YamlNode& node) {
   return rule;
 }
 
-Result<PolicyException> read_exception(const YamlNode& node) {
-  if (node.kind != Kind::map) return wrong(node.place, "an exception has to be a map with 'id' and 'reason'");
+Result<PolicyException> read_exception(const Node& node) {
+  if (!node.is_map()) return wrong(node.place, "an exception has to be a map with 'id' and 'reason'");
   SCANGATE_CHECK(check_keys(node, {"id", "package", "detail", "reason", "expires"}));
   PolicyException exception;
   for (const char* key : {"id", "reason"}) {
     if (node.find(key) == nullptr) return wrong(node.place, fmt::format("the exception has no '{}'", key));
   }
-  const YamlNode& id = *node.find("id");
+  const Node& id = *node.find("id");
   SCANGATE_TRY(exception.id, scalar(id, "'id'"));
   if (exception.id.find_first_of("*?") != std::string::npos)
     return wrong(id.place, "an exception names one id, without '*' or '?'");
   SCANGATE_TRY(exception.reason, scalar(*node.find("reason"), "'reason'"));
-  if (const YamlNode* package = node.find("package")) {
+  if (const Node* package = node.find("package")) {
     SCANGATE_TRY(exception.package, package_pattern(*package));
   }
-  if (const YamlNode* detail = node.find("detail")) {
+  if (const Node* detail = node.find("detail")) {
     SCANGATE_TRY(exception.detail, scalar(*detail, "'detail'"));
   }
-  if (const YamlNode* expires = node.find("expires")) {
+  if (const Node* expires = node.find("expires")) {
     SCANGATE_TRY(const std::string text, scalar(*expires, "'expires'"));
     exception.expires = parse_time(text);
     if (!exception.expires) return wrong(expires->place, fmt::format("'{}' is no date; right is 2027-01-31", text));
@@ -286,7 +292,7 @@ Result<PolicyException> read_exception(const YamlNode& node) {
 }
 
 // "30d", "12h", "2w".
-Result<std::chrono::seconds> read_age(const YamlNode& node) {
+Result<std::chrono::seconds> read_age(const Node& node) {
   SCANGATE_TRY(const std::string text, scalar(node, "'max_data_age'"));
   static constexpr std::array<std::pair<char, std::int64_t>, 3> kUnits{{{'h', 3'600}, {'d', 86'400}, {'w', 604'800}}};
   std::int64_t number = 0;
@@ -299,15 +305,15 @@ Result<std::chrono::seconds> read_age(const YamlNode& node) {
   return wrong(node.place, fmt::format("'{}' is no age; right are 30d, 12h or 2w", text));
 }
 
-Result<bool> read_bool(const YamlNode& node, std::string_view key) {
+Result<bool> read_bool(const Node& node, std::string_view key) {
   return one_of<bool>(node, key, {{"true", true}, {"false", false}});
 }
 
 template <class Item, class Read>
-Result<std::vector<Item>> read_list(const YamlNode& node, std::string_view key, std::size_t cap, const Read& read) {
+Result<std::vector<Item>> read_list(const Node& node, std::string_view key, std::size_t cap, const Read& read) {
   std::vector<Item> items;
-  if (node.kind == Kind::null) return items;
-  if (node.kind != Kind::list) return wrong(node.place, fmt::format("'{}' has to be a list", key));
+  if (node.is_null()) return items;
+  if (!node.is_list()) return wrong(node.place, fmt::format("'{}' has to be a list", key));
   if (node.items.size() > cap) return wrong(node.place, fmt::format("'{}' holds more than {} entries", key, cap));
   for (const auto& one : node.items) {
     SCANGATE_TRY(auto item, read(one));
@@ -316,25 +322,32 @@ Result<std::vector<Item>> read_list(const YamlNode& node, std::string_view key, 
   return items;
 }
 
-Result<void> check_rule_names(const YamlNode& rules, const std::vector<Rule>& read) {
-  std::map<std::string, std::string> seen;
+Result<void> check_rule_names(const Node& rules, const std::vector<Rule>& read) {
+  std::map<std::string, yaml::Place> seen;
   for (std::size_t i = 0; i < read.size(); ++i) {
     const auto [at, is_new] = seen.emplace(read[i].name, rules.items[i].place);
     if (!is_new)
-      return wrong(rules.items[i].place, fmt::format("the rule name '{}' is taken at {}", read[i].name, at->second));
+      return wrong(rules.items[i].place,
+                   fmt::format("the rule name '{}' is taken at {}", read[i].name, at->second.str()));
   }
   return {};
 }
 
 }  // namespace
 
-Result<PolicyLayer> parse_policy_layer(std::string_view yaml, std::string_view place) {
-  SCANGATE_TRY(const YamlNode root, parse_yaml_tree(yaml, place));
+Result<PolicyLayer> parse_policy_layer(std::string_view text, std::string_view place) {
+  const std::string file(place);
+  if (text.size() > kMaxPolicyBytes)
+    return fail(Error(Fault::user, fmt::format("larger than {}", human_bytes(kMaxPolicyBytes))).at(file));
+  yaml::Budget budget(kMaxPolicyNodes);
+  SCANGATE_TRY(const auto documents, yaml::read(text, place, budget));
+  if (documents.size() > 1) return fail(Error(Fault::user, "more than one YAML document").at(file));
+  const Node root = documents.empty() ? Node() : documents.front();
   PolicyLayer layer;
   layer.name = place;
-  layer.fingerprint = Digest::of(yaml).hex();
-  if (root.kind == Kind::null) return layer;
-  if (root.kind != Kind::map) return wrong(root.place, "a policy has to be a map with 'rules' or 'exceptions'");
+  layer.fingerprint = Digest::of(text).hex();
+  if (root.is_null()) return layer;
+  if (!root.is_map()) return wrong(root.place, "a policy has to be a map with 'rules' or 'exceptions'");
   SCANGATE_CHECK(check_keys(root, {"name", "max_data_age", "rules", "exceptions", "allow_exceptions"}));
   for (const auto& [key, key_place, value] : root.entries) {
     if (key == "name") {

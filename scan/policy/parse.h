@@ -8,6 +8,6 @@
 namespace scangate {
 
 // Errors: Fault::user, "file:line:column: cause".
-Result<PolicyLayer> parse_policy_layer(std::string_view yaml, std::string_view place);
+Result<PolicyLayer> parse_policy_layer(std::string_view text, std::string_view place);
 
 }  // namespace scangate

@@ -369,7 +369,8 @@ TEST(PolicyFile, ErrorsNamePlaceAndRemedy) {
                "p.yaml:1:46: 'soon' is no date; right is 2027-01-31"},
            Row{"max_data_age: 30", "p.yaml:1:15: '30' is no age; right are 30d, 12h or 2w"},
            Row{"allow_exceptions: maybe", "p.yaml:1:19: 'maybe' is no allow_exceptions (known: true, false)"},
-           Row{"name: a\nname: b", "p.yaml:2:1: key 'name' is there twice"},
+           Row{"name: a\nname: b",
+               "p.yaml:2:1: key 'name' stands twice, first in line 1 (remove or rename one of them)"},
            Row{"- a", "p.yaml:1:1: a policy has to be a map with 'rules' or 'exceptions'"},
            Row{"a: {b", "p.yaml:1:1: not valid YAML: end of map flow not found"},
            Row{"a: 1\n---\nb: 2", "p.yaml: more than one YAML document"},
@@ -384,8 +385,10 @@ TEST(PolicyFile, BombsAreRefused) {
       error_of(
           "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
           "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]"),
-      "p.yaml:1:26: the document has more than 100000 values, aliases counted");
-  EXPECT_EQ(error_of("a: &a {b: *a}"), "p.yaml:1:4: nested deeper than 32 levels");
+      "p.yaml:5:23: the configuration grows beyond 100000 values here (remove aliases, references or includes that "
+      "repeat each other)");
+  EXPECT_EQ(error_of("a: &a {b: *a}"),
+            "p.yaml:1:11: an alias inside the value it names (a value cannot contain itself)");
   EXPECT_TRUE(error_of("a: " + std::string(10'000, '[')).starts_with("p.yaml"))
       << error_of("a: " + std::string(10'000, '['));
   EXPECT_EQ(error_of(std::string((1U << 20U) + 1, ' ')), "p.yaml: larger than 1.0 MB");

@@ -1,8 +1,8 @@
-#include "pipeline/ci/value.h"
+#include "base/yaml/value.h"
 
 #include <algorithm>
 
-namespace scangate::ci {
+namespace scangate::yaml {
 
 std::string Place::str() const {
   if (line == 0) return file_name();
@@ -72,7 +72,7 @@ std::size_t Value::node_count() const {
 Result<void> Budget::spend(std::size_t nodes, const Place& place) {
   if (nodes > nodes_) {
     nodes_ = 0;
-    return fail(error_at(place, fmt::format("the configuration grows beyond {} values here", kMaxNodes))
+    return fail(error_at(place, fmt::format("the configuration grows beyond {} values here", most_nodes_))
                     .remedy("remove aliases, references or includes that repeat each other"));
   }
   nodes_ -= nodes;
@@ -82,11 +82,10 @@ Result<void> Budget::spend(std::size_t nodes, const Place& place) {
 Result<void> Budget::spend_bytes(std::size_t bytes, const Place& place) {
   if (bytes > bytes_) {
     bytes_ = 0;
-    return fail(
-        error_at(place, fmt::format("the jobs' variables together expand to more than {} bytes", kMaxExpandedBytes)));
+    return fail(error_at(place, fmt::format("the jobs' variables together expand to more than {} bytes", most_bytes_)));
   }
   bytes_ -= bytes;
   return {};
 }
 
-}  // namespace scangate::ci
+}  // namespace scangate::yaml

@@ -1,4 +1,4 @@
-#include "pipeline/ci/yaml.h"
+#include "base/yaml/yaml.h"
 
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
@@ -13,10 +13,10 @@
 
 #include "base/text.h"
 
-namespace scangate::ci {
+namespace scangate::yaml {
 namespace {
 
-// Leaves the library's parser from inside a callback; caught in read_yaml.
+// Leaves the library's parser from inside a callback; caught in read().
 struct Stop {
   Error error;
 };
@@ -108,17 +108,19 @@ void set_plain_scalar(Value& value, const std::string& text) {
     value.kind = Value::Kind::string;
     value.text = text;
   }
+  if (value.is_scalar() && value.text != text) value.written = text;
 }
 
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(std::shared_ptr<const std::string> file, Budget& budget) : file_(std::move(file)), budget_(budget) {}
+  Builder(std::shared_ptr<const std::string> file, Budget& budget, Dialect dialect)
+      : file_(std::move(file)), budget_(budget), dialect_(dialect) {}
 
   std::vector<Value> take_documents() { return std::move(documents_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (documents_.size() == kMaxYamlDocuments)
-      throw Stop{error_at(at(mark), fmt::format("more than {} YAML documents in one file", kMaxYamlDocuments))};
+    if (documents_.size() == kMaxDocuments)
+      throw Stop{error_at(at(mark), fmt::format("more than {} YAML documents in one file", kMaxDocuments))};
     anchors_.clear();
     Value root;
     root.place = at(mark);
@@ -139,7 +141,7 @@ class Builder final : public YAML::EventHandler {
       throw Stop{error_at(at(mark), "an alias inside the value it names").remedy("a value cannot contain itself")};
     check(budget_.spend(found->second.nodes, at(mark)));
     // Depth adds up through aliases, and later steps recurse.
-    if (static_cast<int>(open_.size()) + found->second.depth > kMaxYamlDepth) throw too_deep(mark);
+    if (static_cast<int>(open_.size()) + found->second.depth > kMaxDepth) throw too_deep(mark);
     add(found->second.value, 0, found->second.depth);
   }
 
@@ -167,7 +169,7 @@ class Builder final : public YAML::EventHandler {
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
-    const bool reference = tag == "!reference";
+    const bool reference = dialect_ == Dialect::gitlab && tag == "!reference";
     if (!reference && tag != "?" && !tag.empty() && tag != "!" && tag != "tag:yaml.org,2002:seq")
       throw Stop{unknown_tag(mark, tag)};
     open(mark, anchor, reference ? Value::Kind::reference : Value::Kind::list);
@@ -204,11 +206,11 @@ class Builder final : public YAML::EventHandler {
     if (!result) throw Stop{std::move(result).error()};
   }
   Stop too_deep(const YAML::Mark& mark) const {
-    return {error_at(at(mark), fmt::format("nested deeper than {} levels", kMaxYamlDepth))};
+    return {error_at(at(mark), fmt::format("nested deeper than {} levels", kMaxDepth))};
   }
   Error unknown_tag(const YAML::Mark& mark, const std::string& tag) const {
-    return error_at(at(mark), fmt::format("unknown YAML tag '{}'", printable(tag)))
-        .remedy("GitLab knows !reference only");
+    auto error = error_at(at(mark), fmt::format("unknown YAML tag '{}'", printable(tag)));
+    return dialect_ == Dialect::gitlab ? std::move(error).remedy("GitLab knows !reference only") : std::move(error);
   }
 
   bool key_wanted() const { return !open_.empty() && open_.back().value.kind == Value::Kind::map && !open_.back().key; }
@@ -230,7 +232,7 @@ class Builder final : public YAML::EventHandler {
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, Value::Kind kind) {
     if (key_wanted()) throw Stop{error_at(at(mark), "a list or map cannot be a key")};
-    if (static_cast<int>(open_.size()) >= kMaxYamlDepth) throw too_deep(mark);
+    if (static_cast<int>(open_.size()) >= kMaxDepth) throw too_deep(mark);
     check(budget_.spend(1, at(mark)));
     Frame frame;
     frame.value.kind = kind;
@@ -303,6 +305,7 @@ class Builder final : public YAML::EventHandler {
 
   std::shared_ptr<const std::string> file_;
   Budget& budget_;
+  Dialect dialect_;
   std::vector<Value> documents_;
   std::vector<Frame> open_;
   std::unordered_map<YAML::anchor_t, Anchor> anchors_;
@@ -310,15 +313,17 @@ class Builder final : public YAML::EventHandler {
 
 }  // namespace
 
-Result<std::vector<Value>> read_yaml(std::string_view text, std::string_view file_name, Budget& budget) {
+Result<std::vector<Value>> read(std::string_view text, std::string_view file_name, Budget& budget, Dialect dialect) {
   auto file = std::make_shared<const std::string>(file_name);
   const Place whole{file, 0, 0};
-  if (text.size() > kMaxYamlBytes)
-    return fail(error_at(whole, fmt::format("larger than {} bytes", kMaxYamlBytes)).remedy("split it with 'include:'"));
+  if (text.size() > kMaxBytes) {
+    auto error = error_at(whole, fmt::format("larger than {} bytes", kMaxBytes));
+    return fail(dialect == Dialect::gitlab ? std::move(error).remedy("split it with 'include:'") : std::move(error));
+  }
   if (text.find('\0') != std::string_view::npos)
     return fail(error_at(whole, "not a text file: it contains zero bytes"));
   if (!is_utf8(text)) return fail(error_at(whole, "not UTF-8 text"));
-  Builder builder(file, budget);
+  Builder builder(file, budget, dialect);
   std::istringstream stream{std::string(text)};
   try {
     YAML::Parser parser(stream);
@@ -328,11 +333,11 @@ Result<std::vector<Value>> read_yaml(std::string_view text, std::string_view fil
     return fail(std::move(stop.error));
   } catch (const YAML::DeepRecursion& error) {
     return fail(error_at({file, error.mark.line + 1, error.mark.column + 1},
-                         fmt::format("nested deeper than {} levels", kMaxYamlDepth)));
+                         fmt::format("nested deeper than {} levels", kMaxDepth)));
   } catch (const YAML::Exception& error) {
     return fail(error_at({file, error.mark.line + 1, error.mark.column + 1}, "not valid YAML: " + error.msg));
   }
   return builder.take_documents();
 }
 
-}  // namespace scangate::ci
+}  // namespace scangate::yaml

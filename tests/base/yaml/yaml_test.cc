@@ -1,13 +1,13 @@
-#include "pipeline/ci/yaml.h"
+#include "base/yaml/yaml.h"
 
 #include <gtest/gtest.h>
 
-namespace scangate::ci {
+namespace scangate::yaml {
 namespace {
 
 Result<Value> read_one(std::string_view text) {
   Budget budget;
-  SCANGATE_TRY(auto documents, read_yaml(text, "a.yml", budget));
+  SCANGATE_TRY(auto documents, read(text, "a.yml", budget, Dialect::gitlab));
   if (documents.empty()) return Value{};
   return documents[0];
 }
@@ -15,6 +15,21 @@ Result<Value> read_one(std::string_view text) {
 std::string error_of(std::string_view text) {
   const auto value = read_one(text);
   return value ? "no error" : value.error().text();
+}
+
+TEST(Yaml, AScalarIsKeptAsItWasWritten) {
+  for (const char* written : {"yes", "Off", "012", "0x1F", "1_000", "1.10", "3.", "1.2.3", "1e3", "word"}) {
+    const auto root = read_one(std::string("key: ") + written + "\n");
+    ASSERT_TRUE(root) << written;
+    EXPECT_EQ(root->find("key")->as_written(), written);
+  }
+}
+
+TEST(Yaml, OnlyGitlabsDialectKnowsReferences) {
+  Budget budget;
+  const auto plain = read("key: !reference [a, b]\n", "policy.yaml", budget);
+  ASSERT_FALSE(plain);
+  EXPECT_EQ(plain.error().text(), "policy.yaml:1:6: unknown YAML tag '!reference'");
 }
 
 TEST(Yaml, ScalarsAreTypedAsGitlabTypesThem) {
@@ -94,7 +109,7 @@ TEST(Yaml, ReferencesKeepTheirPath) {
 
 TEST(Yaml, AllDocumentsAreRead) {
   Budget budget;
-  const auto documents = read_yaml("spec:\n---\na: 1\n", "a.yml", budget);
+  const auto documents = read("spec:\n---\na: 1\n", "a.yml", budget);
   ASSERT_TRUE(documents);
   EXPECT_EQ(documents->size(), 2U);
 }
@@ -117,8 +132,8 @@ TEST(Yaml, DepthIsCapped) {
   const auto nested = [](int depth) {
     return std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']');
   };
-  EXPECT_TRUE(read_one(nested(kMaxYamlDepth)));
-  EXPECT_EQ(error_of(nested(kMaxYamlDepth + 1)), "a.yml:1:101: nested deeper than 100 levels");
+  EXPECT_TRUE(read_one(nested(yaml::kMaxDepth)));
+  EXPECT_EQ(error_of(nested(yaml::kMaxDepth + 1)), "a.yml:1:101: nested deeper than 100 levels");
   EXPECT_FALSE(read_one(nested(100'000)));
   // Aliases add up.
   std::string text = "a0: &a0 [x]\n";
@@ -128,7 +143,7 @@ TEST(Yaml, DepthIsCapped) {
 }
 
 TEST(Yaml, SizeAndKeysAreCapped) {
-  EXPECT_EQ(error_of(std::string(kMaxYamlBytes + 1, ' ')),
+  EXPECT_EQ(error_of(std::string(yaml::kMaxBytes + 1, ' ')),
             "a.yml: larger than 2097152 bytes (split it with 'include:')");
   std::string text;
   for (std::size_t i = 0; i < kMaxMapEntries; ++i)
@@ -151,4 +166,4 @@ TEST(Yaml, AliasBombsEndWithTheBudget) {
 }
 
 }  // namespace
-}  // namespace scangate::ci
+}  // namespace scangate::yaml
