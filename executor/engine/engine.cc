@@ -42,6 +42,7 @@ struct Engine::State {
   const Clock& clock;
   ProcessRunner& runner;
   std::vector<std::string> run_environment;
+  std::vector<std::string> tool_environment;  // for programs of the host that builds use: git
   std::mutex mutex;  // of the two below
   std::unique_ptr<Sandbox> sandbox;
   std::optional<Snapshots> snapshots;
@@ -83,7 +84,8 @@ Result<std::unique_ptr<Engine>> Engine::open(Settings settings, std::shared_ptr<
                                                 .policy = std::move(policy),
                                                 .clock = clock,
                                                 .runner = runner,
-                                                .run_environment = proxy_variables(environment)});
+                                                .run_environment = proxy_variables(environment),
+                                                .tool_environment = environment});
   auto database = AdvisoryDatabase::open(state->settings.database);
   if (database)
     state->database = std::move(*database);
@@ -153,6 +155,9 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
                        .sandbox = sandbox,
                        .network = state_->network,
                        .registry = registry == nullptr ? state_->registry.get() : registry,
+                       .transport = state_->transport.get(),
+                       .runner = &state_->runner,
+                       .git = {.environment = state_->tool_environment},
                        .run_environment = state_->run_environment};
   SCANGATE_TRY(auto built, build_image(request, host, {}, cancel, progress));
   if (built.failed_step) return built;

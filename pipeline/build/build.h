@@ -10,7 +10,10 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/http/http.h"
+#include "base/process.h"
 #include "base/progress.h"
+#include "pipeline/git_source/git_source.h"
 #include "pipeline/image/snapshot.h"
 #include "pipeline/image/store.h"
 #include "pipeline/registry/registry.h"
@@ -74,6 +77,10 @@ struct BuildHost {
   Sandbox* sandbox = nullptr;
   const JobNetwork* network = nullptr;  // of RUN steps; absent: the host's
   Registry* registry = nullptr;         // for base images
+  // For ADD: URLs, and git repositories with how they are fetched.
+  HttpTransport* transport = nullptr;
+  ProcessRunner* runner = nullptr;
+  GitSourceOptions git = {};
   std::vector<std::string>
       run_environment;  // proxies for RUN, from the host's settings; not part of keys nor of the image
   std::optional<std::chrono::seconds> run_timeout;       // of one RUN step

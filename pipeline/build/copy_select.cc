@@ -232,8 +232,17 @@ std::string literal_source(std::string_view path) {
 
 Result<Digest> selection_digest(SourceTree& tree, const std::vector<SelectedSource>& sources, FileDigests& digests,
                                 const Cancel& cancel) {
+  std::vector<const SelectedSource*> all;
+  for (const SelectedSource& each : sources)
+    all.push_back(&each);
+  return selection_digest(tree, all, digests, cancel);
+}
+
+Result<Digest> selection_digest(SourceTree& tree, const std::vector<const SelectedSource*>& sources,
+                                FileDigests& digests, const Cancel& cancel) {
   Sha256 hash;
-  for (const SelectedSource& source : sources) {
+  for (const SelectedSource* each : sources) {
+    const SelectedSource& source = *each;
     add_field(hash, source.name);
     add_field(hash, source.is_folder ? "folder" : "file");
     if (source.text) add_field(hash, *source.text);

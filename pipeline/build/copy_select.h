@@ -54,6 +54,8 @@ std::string literal_source(std::string_view path);
 
 // What a cache key needs of the selection: names, types, modes, links and content, not times and not owners (the
 // context's are not copied). Reads files whose digests are not known. All sources are of `tree` or heredocs.
+Result<Digest> selection_digest(SourceTree& tree, const std::vector<const SelectedSource*>& sources,
+                                FileDigests& digests, const Cancel& cancel);
 Result<Digest> selection_digest(SourceTree& tree, const std::vector<SelectedSource>& sources, FileDigests& digests,
                                 const Cancel& cancel);
 

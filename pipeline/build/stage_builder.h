@@ -9,6 +9,7 @@
 #include "pipeline/build/build.h"
 #include "pipeline/build/copy_place.h"
 #include "pipeline/build/file_source.h"
+#include "pipeline/build/remote_source.h"
 #include "pipeline/build/run_step.h"
 #include "pipeline/build/stage_state.h"
 #include "pipeline/build/step_cache.h"
@@ -82,7 +83,19 @@ class StageBuilder {
 
   // stage_source.cc. `from` as written after --from or from=; none is the context. Errors: placed at it.
   Result<FileSource> file_source(const std::optional<Word>& from);
-  Result<std::vector<SelectedSource>> select(const dockerfile::CopyLine& line, FileSource& source);
+  // stage_select.cc. One word of COPY or ADD, and what it stands for once that is known.
+  struct CopyInput {
+    const Word* word = nullptr;
+    std::string text;                      // expanded
+    std::unique_ptr<RemoteSource> remote;  // a URL or git repository
+    std::vector<SelectedSource> selected;
+  };
+  Result<dockerfile::IgnoreRules> exclude_rules(const dockerfile::CopyLine& line) const;
+  Result<std::vector<CopyInput>> copy_inputs(const dockerfile::CopyLine& line, const dockerfile::IgnoreRules& excludes);
+  Result<void> select(const dockerfile::CopyLine& line, FileSource& source, const dockerfile::IgnoreRules& excludes,
+                      std::vector<CopyInput>& inputs);
+  Result<std::string> remote_identities(std::vector<CopyInput>& inputs) const;
+  Result<void> fetch_remotes(std::vector<CopyInput>& inputs) const;
   Result<std::vector<SelectedSource>> heredoc_sources(const dockerfile::CopyLine& line) const;
   Result<Accounts> accounts_of_image();
   Result<CopyRules> copy_rules(const dockerfile::CopyLine& line, const FileSource& source,
@@ -95,6 +108,8 @@ class StageBuilder {
 
   // Helpers
   Error placed(Error error, dockerfile::Place place) const;
+  // Also for an Error that has a place of its own, such as a URL.
+  Error placed_outside(Error error, dockerfile::Place place) const;
   Error refused(std::string_view what, dockerfile::Place place) const;
   Result<std::string> expand(const std::string& text, dockerfile::Place place) const;
   Result<std::string> expand(const Word& word) const { return expand(word.text, word.place); }

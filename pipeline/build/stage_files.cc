@@ -24,57 +24,6 @@ class EmptyRoot final : public PathLookup {
 
 }  // namespace
 
-Result<std::vector<SelectedSource>> StageBuilder::select(const CopyLine& line, FileSource& source) {
-  std::vector<SelectedSource> selected;
-  std::vector<std::string> patterns;
-  for (const Word& word : line.excludes) {
-    SCANGATE_TRY(std::string pattern, expand(word));
-    patterns.push_back(std::move(pattern));
-  }
-  auto excludes = dockerfile::IgnoreRules::from_patterns(patterns);
-  if (!excludes) return fail(placed(Error(Fault::user, excludes.error().cause()), line.excludes.front().place));
-  const SelectRules rules{patterns.empty() ? nullptr : &*excludes, line.parents};
-  for (const Word& word : line.sources) {
-    SCANGATE_TRY(const std::string path, expand(word));
-    if (line.kind == CopyKind::add) {
-      const bool remote = path.starts_with("http://") || path.starts_with("https://");
-      if (remote) return fail(refused("ADD of a URL", word.place));
-      if (path.starts_with("git@") || path.starts_with("git://") || path.starts_with("ssh://"))
-        return fail(refused("ADD of a git repository", word.place));
-    }
-    if (path.empty()) return fail(placed(Error(Fault::user, "the source is empty after expansion"), word.place));
-    SCANGATE_TRY(SourceTree * tree, source.tree(work_));
-    auto found = select_sources(*tree, path, rules, work_.cancel);
-    if (!found) return fail(placed(std::move(found).error(), word.place));
-    if (found->found == Found::none)
-      work_.warnings.push_back(
-          {source_place(word.place.line), "EmptyWildcard", fmt::format("'{}' matches nothing", printable(path))});
-    for (SelectedSource& each : found->sources) {
-      each.may_unpack = line.kind == CopyKind::add && !each.is_folder && line.unpack.value_or(true);
-      selected.push_back(std::move(each));
-    }
-  }
-  return selected;
-}
-
-Result<std::vector<SelectedSource>> StageBuilder::heredoc_sources(const CopyLine& line) const {
-  std::vector<SelectedSource> selected;
-  for (const dockerfile::Heredoc& doc : line.files) {
-    SelectedSource file;
-    file.name = doc.name;
-    file.text = doc.text();
-    if (doc.expand) {
-      auto text = dockerfile::expand_word(
-          *file.text, [this](std::string_view name) { return variable(name); }, work_.file.escape,
-          dockerfile::Quotes::keep);
-      if (!text) return fail(placed(std::move(text).error(), doc.place));
-      file.text = std::move(*text);
-    }
-    selected.push_back(std::move(file));
-  }
-  return selected;
-}
-
 Result<Accounts> StageBuilder::accounts_of_image() {
   SCANGATE_TRY(auto passwd, view().read_text("etc/passwd", kMaxAccountsBytes));
   SCANGATE_TRY(auto group, view().read_text("etc/group", kMaxAccountsBytes));
@@ -121,6 +70,9 @@ Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, CopyRules rules, 
                            .remedy(fmt::format("write '{}/'", printable(plan.rules().destination))),
                        line.destination.place));
   for (const SelectedSource& each : selected) {
+    if (!each.is_folder && each.name.empty() && plan.target_is_folder())
+      return fail(placed(Error(Fault::user, "the URL does not name a file").remedy("end the destination with a name"),
+                         line.destination.place));
     bool archive = false;
     if (each.may_unpack) {
       SCANGATE_TRY(archive, is_archive(*each.tree, each.items.front().item));
@@ -130,14 +82,23 @@ Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, CopyRules rules, 
   return plan;
 }
 
-Result<void> StageBuilder::copy(const CopyLine& line) {
-  const auto at = current_->place;
-  if (line.checksum) return fail(refused("ADD --checksum", line.checksum->place));
-  if (line.keep_git_folder) return fail(refused("ADD --keep-git-dir", at));
+Result<dockerfile::IgnoreRules> StageBuilder::exclude_rules(const CopyLine& line) const {
+  std::vector<std::string> patterns;
+  for (const Word& word : line.excludes) {
+    SCANGATE_TRY(std::string pattern, expand(word));
+    patterns.push_back(std::move(pattern));
+  }
+  auto rules = dockerfile::IgnoreRules::from_patterns(patterns);
+  if (!rules) return fail(placed(Error(Fault::user, rules.error().cause()), line.excludes.front().place));
+  return rules;
+}
 
+Result<void> StageBuilder::copy(const CopyLine& line) {
   SCANGATE_TRY(const std::string destination, expand(line.destination));
+  SCANGATE_TRY(const auto excludes, exclude_rules(line));
   SCANGATE_TRY(FileSource source, file_source(line.from));
   SCANGATE_TRY(CopyRules rules, copy_rules(line, source, destination));
+  SCANGATE_TRY(auto inputs, copy_inputs(line, excludes));
   std::string created_by = current_->name;
   if (line.parents) created_by += " --parents";
   // A linked layer is the same on every base: so are its names of users, by number.
@@ -153,15 +114,12 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
     created_by += fmt::format(" --{}={}", name, value);
   }
   base.add("parents", line.parents ? "yes" : "no");
-  for (const Word& word : line.excludes) {
-    SCANGATE_TRY(const std::string pattern, expand(word));
+  for (const std::string& pattern : excludes.patterns())
     base.add("exclude", pattern);
-  }
   base.add("unpack", line.unpack ? (*line.unpack ? "yes" : "no") : "");
-  for (const Word& word : line.sources) {
-    SCANGATE_TRY(const std::string path, expand(word));
-    base.add("word", path);
-    created_by += " " + path;
+  for (const CopyInput& input : inputs) {
+    base.add("word", input.text);
+    created_by += " " + (input.remote ? redact(input.text) : input.text);
   }
   for (const dockerfile::Heredoc& doc : line.files)
     created_by += " <<" + doc.name;
@@ -170,24 +128,36 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
 
   ++work_.steps;
   auto log = work_.log.begin(header(current_->text));
-  // Another stage or image is told by its layers, so its files need not be looked at before there is work to do.
-  std::vector<SelectedSource> selected;
-  std::string content = "layers";
   SCANGATE_TRY(const auto heredocs, heredoc_sources(line));
   SCANGATE_TRY(const bool known, work_.cache.is_known(known_key));
-  if (source.from_context) {
-    SCANGATE_TRY(selected, select(line, source));
-    selected.insert(selected.end(), heredocs.begin(), heredocs.end());
-  }
+  // Another stage or image is told by its layers, so its files need not be looked at before there is work to do.
+  if (source.from_context) SCANGATE_CHECK(select(line, source, excludes, inputs));
+  std::vector<SelectedSource> selected;  // of all words, once they are there
   const auto content_key = [&]() -> Result<std::string> {
+    StepKey content("content");
+    content.add("step", known_key);
     if (source.from_context) {
-      SCANGATE_TRY(const Digest digest, selection_digest(work_.context, selected, work_.digests, work_.cancel));
-      content = digest.hex();
+      std::vector<const SelectedSource*> files;
+      const auto add = [&](const std::vector<SelectedSource>& sources) {
+        for (const SelectedSource& each : sources) {
+          if (each.text || each.tree == &work_.context) files.push_back(&each);
+        }
+      };
+      if (selected.empty()) {
+        for (const CopyInput& input : inputs)
+          add(input.selected);
+        add(heredocs);
+      } else {
+        add(selected);
+      }
+      SCANGATE_TRY(const Digest digest, selection_digest(work_.context, files, work_.digests, work_.cancel));
+      SCANGATE_TRY(const std::string remotes, remote_identities(inputs));
+      content.add("content", digest.hex()).add("remote", remotes);
     } else {
       for (const SelectedSource& each : heredocs)
-        content += fmt::format("{}:{}", each.text->size(), *each.text);
+        content.add("heredoc", *each.text);
     }
-    return StepKey("content").add("step", known_key).add("content", content).text();
+    return content.text();
   };
   std::string full_key;
   if (known) {
@@ -201,10 +171,11 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
       return {};
     }
   }
-  if (!source.from_context) {
-    SCANGATE_TRY(selected, select(line, source));
-    selected.insert(selected.end(), heredocs.begin(), heredocs.end());
-  }
+  if (!source.from_context) SCANGATE_CHECK(select(line, source, excludes, inputs));
+  SCANGATE_CHECK(fetch_remotes(inputs));
+  for (CopyInput& input : inputs)
+    std::ranges::move(input.selected, std::back_inserter(selected));
+  selected.insert(selected.end(), heredocs.begin(), heredocs.end());
   CachedStep done;
   done.created = now();
   if (!selected.empty()) {
@@ -221,6 +192,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
       view().grow(*done.layer);
     }
   }
+  // Only now: writing the layer has learned the digests of files that were read for it.
   if (full_key.empty()) {
     SCANGATE_TRY(full_key, content_key());
   }

@@ -122,7 +122,10 @@ void BuildFixture::make_base(const std::string& name) {
 
 Result<BuiltImage> BuildFixture::build(std::string_view dockerfile) {
   request_.dockerfile_text = std::string(dockerfile);
-  const BuildHost host{store_, &*snapshots_, sandbox_.get(), nullptr};
+  BuildHost host{store_, &*snapshots_, sandbox_.get(), nullptr};
+  host.transport = transport_.get();
+  host.runner = &runner_;
+  host.git = git_;
   return build_image(request_, host, hooks_, cancel_, progress_);
 }
 

@@ -66,6 +66,8 @@ class BuildFixture : public ::testing::Test {
   std::optional<Snapshots> snapshots_;
   SystemProcessRunner runner_;
   std::unique_ptr<Sandbox> sandbox_;
+  std::shared_ptr<HttpTransport> transport_;  // for ADD of URLs; none unless a test makes it
+  GitSourceOptions git_;
   BuildRequest request_;
   BuildHooks hooks_;
   Cancel cancel_;

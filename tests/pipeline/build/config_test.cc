@@ -94,7 +94,6 @@ TEST_F(ConfigOfBuild, RefusalsNamePlaceAndCause) {
        "Dockerfile:2:5: sharing is shared, private or locked, not 'y'"},
       {"FROM scratch\nCOPY --parents nothing/x /\n", "Dockerfile:2:16: 'nothing/x' is not in the context"},
       {"FROM scratch\nCOPY --exclude=[ file /\n", "Dockerfile:2:6: bad pattern '[': a class has no closing ']'"},
-      {"FROM scratch\nADD https://example.com/x /\n", "Dockerfile:2:5: ADD of a URL is not supported yet"},
       {"FROM scratch\nCOPY nothing /\n", "Dockerfile:2:6: 'nothing' is not in the context"},
       {"FROM scratch\nCOPY ../x /\n", "Dockerfile:2:6: 'x' is not in the context"},
       {"FROM scratch\nCOPY file file /x\n",
