@@ -1,0 +1,2 @@
+FROM localhost/base
+COPY . /ctx

@@ -1,0 +1,3 @@
+FROM localhost/base
+ENV A=a
+WORKDIR /p
