@@ -118,6 +118,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   BuiltImage built;
   Result<void> done;
   for (const std::size_t stage : resolved.order) {
+    if (work.stages[stage]) continue;  // a trigger of a base image needed it already
     done = build::StageBuilder(work, stage).build();
     if (!done || work.failed) break;
   }

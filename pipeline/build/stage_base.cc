@@ -18,6 +18,7 @@ StageBuilder::StageBuilder(BuildWork& work, std::size_t stage)
 
 Error StageBuilder::placed(Error error, dockerfile::Place place) const {
   if (!error.place().empty()) return error;
+  if (in_trigger_) return std::move(error).at(trigger_place());
   return std::move(error).at(dockerfile::place_text(work_.file.name, place));
 }
 
@@ -42,7 +43,7 @@ Result<std::string> StageBuilder::expand(const std::string& text, dockerfile::Pl
 }
 
 SourcePlace StageBuilder::source_place(int line) const {
-  return {work_.file.name, line};
+  return {work_.file.name, in_trigger_ ? stage_.from.place.line : line};
 }
 
 TimePoint StageBuilder::now() const {
@@ -137,9 +138,6 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
         placed(Error(Fault::user, fmt::format("the base image {} names {} layers but {} diffIDs", reference->familiar(),
                                               manifest.layers.size(), state_.config.diff_ids.size())),
                place));
-  if (!state_.config.on_build.empty())
-    return fail(refused(
-        fmt::format("a base image with ONBUILD triggers ({})", printable(state_.config.on_build.front())), place));
   std::vector<const History*> with_layer;
   for (const History& each : state_.config.history) {
     if (!each.empty_layer) with_layer.push_back(&each);
@@ -192,11 +190,12 @@ Result<void> StageBuilder::begin() {
   if (facts.base.kind == BaseKind::stage) ++step_;
   // As Docker's builders: an image always names its PATH, so that `ENV PATH=/x:$PATH` does what it says.
   if (!environment_value(state_.config.environment, "PATH")) state_.config.environment.emplace_back(kDefaultPath);
-  return {};
+  return run_triggers();
 }
 
 Result<void> StageBuilder::build() {
   SCANGATE_CHECK(begin());
+  if (work_.failed) return {};
   for (const Instruction& instruction : stage_.instructions) {
     if (work_.cancel.cancelled()) return fail(cancelled_error());
     current_ = &instruction;

@@ -106,6 +106,14 @@ class StageBuilder {
   // step_mounts.cc
   Result<std::vector<FoundMount>> find_mounts(const dockerfile::RunLine& line);
 
+  // stage_triggers.cc
+  Result<void> on_build(const dockerfile::OnbuildLine& line);
+  Result<void> run_triggers();
+  Result<void> build_needed(std::size_t stage);
+  Result<Instruction> parse_trigger(const std::string& trigger) const;
+  Error in_trigger(const std::string& trigger, Error error) const;
+  std::string trigger_place() const;
+
   // Helpers
   Error placed(Error error, dockerfile::Place place) const;
   // Also for an Error that has a place of its own, such as a URL.
@@ -133,6 +141,7 @@ class StageBuilder {
   const dockerfile::Stage& stage_;
   StageState state_;
   const Instruction* current_ = nullptr;
+  bool in_trigger_ = false;          // executing an ONBUILD of the base
   std::vector<Argument> arguments_;  // declared in this stage, with a value, in order
   bool command_set_ = false;         // CMD stands in this stage
   std::unique_ptr<DestinationView> view_;

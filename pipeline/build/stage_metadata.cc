@@ -81,7 +81,6 @@ std::vector<std::string> StageBuilder::command_words(const dockerfile::CommandLi
 Result<void> StageBuilder::apply(const Instruction& instruction) {
   struct Visitor {
     StageBuilder& self;
-    const Instruction& instruction;
     Result<void> operator()(const dockerfile::FromLine&) const { return {}; }
     Result<void> operator()(const dockerfile::ArgLine& line) const { return self.arg(line); }
     Result<void> operator()(const dockerfile::EnvLine& line) const { return self.env(line); }
@@ -103,11 +102,9 @@ Result<void> StageBuilder::apply(const Instruction& instruction) {
       return {};
     }
     Result<void> operator()(const dockerfile::HealthcheckLine& line) const { return self.healthcheck(line); }
-    Result<void> operator()(const dockerfile::OnbuildLine&) const {
-      return fail(self.refused("ONBUILD", instruction.place));
-    }
+    Result<void> operator()(const dockerfile::OnbuildLine& line) const { return self.on_build(line); }
   };
-  return std::visit(Visitor{*this, instruction}, instruction.body);
+  return std::visit(Visitor{*this}, instruction.body);
 }
 
 Result<void> StageBuilder::arg(const dockerfile::ArgLine& line) {

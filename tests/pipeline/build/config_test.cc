@@ -89,7 +89,7 @@ struct Refused {
 TEST_F(ConfigOfBuild, RefusalsNamePlaceAndCause) {
   write("file", "x");
   const std::vector<Refused> table{
-      {"FROM scratch\nONBUILD RUN x\n", "Dockerfile:2:1: ONBUILD is not supported yet"},
+      {"FROM scratch\nONBUILD ONBUILD RUN x\n", "Dockerfile:2:9: ONBUILD is not allowed after ONBUILD"},
       {"FROM scratch\nRUN --mount=type=cache,target=/x,sharing=y z\n",
        "Dockerfile:2:5: sharing is shared, private or locked, not 'y'"},
       {"FROM scratch\nCOPY --parents nothing/x /\n", "Dockerfile:2:16: 'nothing/x' is not in the context"},
