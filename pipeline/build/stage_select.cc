@@ -17,6 +17,11 @@ Error StageBuilder::placed_outside(Error error, dockerfile::Place place) const {
 Result<std::vector<StageBuilder::CopyInput>> StageBuilder::copy_inputs(const CopyLine& line,
                                                                        const dockerfile::IgnoreRules& excludes) {
   const bool is_add = line.kind == CopyKind::add;
+  GitSourceOptions git = work_.host.git;
+  // As with docker: repositories by ssh are fetched with the agent that `--ssh default` gives.
+  for (const BuildSshAgent& agent : work_.request.ssh_agents) {
+    if (agent.id == "default") git.ssh_agent = agent.socket;
+  }
   const RemoteHost host{*work_.host.store, work_.host.transport,          work_.host.runner,
                         work_.cancel,      work_.request.cache_namespace, work_.host.git};
   RemoteFlags flags{std::nullopt, line.keep_git_folder, line.unpack.value_or(false),

@@ -290,5 +290,22 @@ TEST(GitSourceCredentials, GoThroughTheEnvironmentOfGitAlone) {
               ::testing::Contains("GIT_CONFIG_VALUE_12=Authorization: Basic bWU6aHVudGVyMjI="));
 }
 
+TEST(GitSourceCredentials, SshHasTheAgentItIsGivenAndNothingOfTheHosts) {
+  RecordingRunner runner;
+  GitSourceOptions options;
+  options.environment = {"PATH=/usr/bin:/bin", "SSH_AUTH_SOCK=/run/hosts-own"};
+  options.ssh_agent = "/run/it's/agent";
+  if (!find_program("git", "/usr/bin:/bin")) GTEST_SKIP() << "the program git is not installed";
+  ASSERT_FALSE(resolve_git_source(**parse_git_url("git@example.org:a/b"), options, runner, Cancel()));
+  ASSERT_EQ(runner.commands.size(), 1U);
+  EXPECT_THAT(runner.commands[0].environment,
+              ::testing::Contains("GIT_SSH_COMMAND=ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o "
+                                  "IdentityFile=/dev/null -o ControlMaster=no -o ForwardAgent=no -o "
+                                  "PermitLocalCommand=no -o IdentityAgent='/run/it'\\''s/agent' -o "
+                                  "UserKnownHostsFile=/dev/null"));
+  for (const std::string& each : runner.commands[0].environment)
+    EXPECT_EQ(each.find("hosts-own"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace scangate
