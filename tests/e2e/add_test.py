@@ -1,0 +1,127 @@
+"""ADD of URLs and git repositories, ONBUILD and the flags of COPY, as users type them: on the command line and in a job."""
+
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+import unittest
+
+from executor_test import Job
+from support import Case, free_port, main
+
+
+class Files(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/tool" else 404)
+        self.send_header("Content-Length", "4" if self.path == "/tool" else "0")
+        self.end_headers()
+        if self.path == "/tool":
+            self.wfile.write(b"tool")
+
+    def log_message(self, *words):
+        pass
+
+
+class Served(Case):
+    def setUp(self):
+        super().setUp()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        self.checksum = "sha256:" + hashlib.sha256(b"tool").hexdigest()
+
+    def build(self, files, *words):
+        """The files of the image by path."""
+        layout = self.folder / "layout"
+        shutil.rmtree(layout, ignore_errors=True)
+        self.ok("-q", "build", *words, "-o", f"oci:{layout}", self.project(files))
+        blob = lambda digest: (layout / "blobs" / digest.replace(":", "/")).read_bytes()
+        manifest = json.loads(blob(json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]))
+        found = {}
+        for layer in manifest["layers"]:
+            path = self.folder / "layer.tar"
+            path.write_bytes(gzip.decompress(blob(layer["digest"])))
+            with tarfile.open(path) as tar:
+                for member in tar:
+                    found[member.name.rstrip("/")] = tar.extractfile(member).read().decode(errors="replace") if member.isfile() else None
+        return found
+
+
+class Add(Served):
+    def test_a_url(self):
+        files = self.build({"Dockerfile": f"FROM scratch\nADD --checksum={self.checksum} --chmod=u=rx,go= {self.url}/tool /bin/\n"})
+        self.assertEqual(files, {"bin": None, "bin/tool": "tool"})
+
+    def test_a_wrong_checksum_and_a_missing_file(self):
+        wrong = "sha256:" + "0" * 64
+        done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD --checksum={wrong} {self.url}/tool /\n"}))
+        self.assertIn(f"the checksum of {self.url}/tool is wrong: it is {self.checksum}, not {wrong}", done.err)
+        done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD {self.url}/none /\n"}))
+        self.assertIn(f"Dockerfile:2:5: {self.url}/none cannot be added: the server answered 404", done.err)
+        self.assertEqual(self.left_over(), [])
+
+    def start_git_daemon(self):
+        if not pathlib.Path("/usr/lib/git-core/git-daemon").exists():
+            raise unittest.SkipTest("git daemon is not installed")
+        work = self.folder / "repositories/app.git"
+        work.mkdir(parents=True)
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a",
+               "GIT_COMMITTER_EMAIL": "a@b"}
+        (work / "docs").mkdir()
+        (work / "docs/a.md").write_text("A")
+        (work / "Makefile").write_text("all:\n")
+        for words in (["init", "-q", "-b", "main", "."], ["add", "-A"], ["commit", "-q", "-m", "x"], ["tag", "v1"]):
+            subprocess.run(["git", *words], cwd=work, env=env, check=True)
+        port = free_port()
+        daemon = subprocess.Popen(["/usr/lib/git-core/git-daemon", "--export-all", "--listen=127.0.0.1", f"--port={port}", f"--base-path={work.parent}"],
+                                  env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.addCleanup(daemon.wait)
+        self.addCleanup(os.killpg, daemon.pid, signal.SIGTERM)
+        address = f"git://127.0.0.1:{port}/app.git"
+        for _ in range(100):
+            if subprocess.run(["git", "ls-remote", address], env=env, capture_output=True).returncode == 0:
+                return address
+            time.sleep(0.1)
+        raise AssertionError("git daemon does not answer")
+
+    def test_a_git_repository(self):
+        address = self.start_git_daemon()
+        self.assertEqual(self.build({"Dockerfile": f"FROM scratch\nADD {address}#v1:docs /d/\n"}), {"d": None, "d/a.md": "A"})
+        self.assertIn(".git/HEAD", self.build({"Dockerfile": f"FROM scratch\nADD --keep-git-dir=true {address} /\n"}))
+        done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD {address}#nope /\n"}))
+        self.assertIn(f"Dockerfile:2:5: {address} has no branch or tag 'nope'", done.err)
+        self.assertEqual(self.left_over(), [])
+
+    def test_flags_of_copy(self):
+        tree = {"src/a/one.txt": "1", "src/a/two.md": "2", "src/b/three.txt": "3"}
+        files = self.build({**tree, "Dockerfile": "FROM scratch\nCOPY --link --parents --exclude=**/*.md ./src/./**/ /x/\n"})
+        self.assertEqual(files, {"x": None, "x/a": None, "x/a/one.txt": "1", "x/b": None, "x/b/three.txt": "3"})
+
+    def test_triggers_of_a_base(self):
+        self.ok("-q", "build", "-t", "base:1", self.project({"Dockerfile": "FROM scratch\nONBUILD COPY app /app\n"}))
+        self.assertEqual(self.build({"app": "mine", "Dockerfile": "FROM base:1\n"}), {"app": "mine"})
+
+
+class AddInAJob(Served):
+    def test_docker_build_and_buildah(self):
+        self.start_mirror()
+        dockerfile = f"FROM debian:bookworm\nADD --checksum={self.checksum} {self.url}/tool /tool\nCOPY --parents --chmod=+x a/b /\n"
+        job = Job(self, ["docker build -t app:1 .", "buildah bud -t app:2 ."], files={"Dockerfile": dockerfile, "a/b": "x"}, image="docker:latest", services=())
+        done = job.run()
+        self.assertEqual(done.code, 0, job.log)
+        self.assertEqual(job.cleanup().code, 0)
+        self.assertEqual(self.left_over(), [])
+
+
+if __name__ == "__main__":
+    main()
