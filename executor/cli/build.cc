@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "executor/cli/commands.h"
 #include "executor/cli/context.h"
+#include "executor/engine/step_options.h"
 #include "pipeline/image/transfer.h"
 
 namespace scangate::cli {
@@ -15,6 +16,8 @@ struct Options {
   std::string context = ".";
   std::string dockerfile, target, platform, output, iid_file, network = "host";
   std::vector<std::string> names, build_args, labels;
+  std::vector<std::string> secrets, agents, hosts, resources;
+  std::string shared_memory, memory;
   bool no_cache = false;
   bool pull = false;
 };
@@ -34,6 +37,44 @@ Result<std::map<std::string, std::string>> pairs(const std::vector<std::string>&
   return out;
 }
 
+// Secrets, agents and limits: the same flags as docker's.
+Result<void> take_step_flags(const Options& options, const Context& context, BuildRequest& request) {
+  command::StepFlags flags;
+  for (const auto& each : options.hosts) {
+    SCANGATE_TRY(auto host, command::parse_host_flag(each));
+    flags.add_hosts.push_back(std::move(host));
+  }
+  for (const auto& each : options.resources) {
+    SCANGATE_TRY(auto limit, command::parse_resource_flag(each));
+    flags.resources.push_back(std::move(limit));
+  }
+  if (!options.shared_memory.empty()) {
+    SCANGATE_TRY(flags.shared_memory_bytes, command::parse_size_flag(options.shared_memory));
+  }
+  if (!options.memory.empty()) {
+    SCANGATE_TRY(flags.memory_bytes, command::parse_size_flag(options.memory));
+  }
+  SCANGATE_TRY(request.step_options, step_options(flags));
+  for (const auto& each : options.secrets) {
+    SCANGATE_TRY(const auto secret, command::parse_secret_flag(each));
+    const std::string name = secret.variable.empty() ? secret.id : secret.variable;
+    const auto variable = secret.file.empty() ? environment_value(context.environment, name) : std::nullopt;
+    if (!secret.variable.empty() && !variable) return fail(secret_not_found(secret.id, secret.variable));
+    Result<std::string> value = variable ? *variable : read_file(secret.file.empty() ? secret.id : secret.file, kMaxSecretBytes);
+    if (!value) return fail(std::move(value).error().during(fmt::format("reading the secret '{}'", secret.id)));
+    request.secrets.push_back({secret.id, std::move(*value)});
+  }
+  for (const auto& each : options.agents) {
+    SCANGATE_TRY(const auto agent, command::parse_ssh_flag(each));
+    const std::string path = agent.path.empty() ? environment_value(context.environment, "SSH_AUTH_SOCK").value_or("") : agent.path;
+    if (path.empty()) return fail(no_agent(agent.id));
+    std::error_code ignored;
+    if (!std::filesystem::is_socket(path, ignored)) return fail(no_socket(agent.id, path));
+    request.ssh_agents.push_back({agent.id, std::filesystem::absolute(path)});
+  }
+  return {};
+}
+
 Result<BuildRequest> request_of(const Options& options, const Context& context) {
   BuildRequest request;
   request.context = options.context;
@@ -47,6 +88,7 @@ Result<BuildRequest> request_of(const Options& options, const Context& context) 
     SCANGATE_TRY(request.platform, Platform::parse(options.platform));
   }
   SCANGATE_TRY(request.build_args, pairs(options.build_args, context.environment, "--build-arg"));
+  SCANGATE_CHECK(take_step_flags(options, context, request));
   SCANGATE_TRY(request.labels, pairs(options.labels, {}, "--label"));
   if (const auto epoch = environment_value(context.environment, "SOURCE_DATE_EPOCH")) {
     std::int64_t seconds = 0;
@@ -111,6 +153,12 @@ void add_build(CLI::App& app, Context& context) {
   command->add_option("--label", options->labels, "Label of the image; may be given again")->type_name("K=V")->allow_extra_args(false);
   command->add_option("--platform", options->platform, "os/architecture; the host's only")->type_name("PLATFORM");
   command->add_option("--network", options->network, "Network of RUN steps: default, host, none");
+  command->add_option("--secret", options->secrets, "Secret for RUN --mount=type=secret; may be given again")->type_name("id=ID,src=FILE|env=NAME")->allow_extra_args(false);
+  command->add_option("--ssh", options->agents, "Agent for RUN --mount=type=ssh: default, or ID=SOCKET; may be given again")->type_name("ID[=SOCKET]")->allow_extra_args(false);
+  command->add_option("--add-host", options->hosts, "Line for /etc/hosts of RUN steps; may be given again")->type_name("NAME:ADDRESS")->allow_extra_args(false);
+  command->add_option("--ulimit", options->resources, "Limit of RUN steps; may be given again")->type_name("NAME=SOFT[:HARD]")->allow_extra_args(false);
+  command->add_option("--shm-size", options->shared_memory, "Size of /dev/shm in RUN steps")->type_name("SIZE");
+  command->add_option("-m,--memory", options->memory, "Memory that a RUN step may use")->type_name("SIZE");
   command->add_option("-o,--output", options->output, "Also write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE")->type_name("TARGET");
   command->add_option("--iidfile", options->iid_file, "Write the image id to a file")->type_name("FILE");
   command->add_flag("--no-cache", options->no_cache, "Run every step again");

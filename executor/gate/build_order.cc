@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "base/text.h"
+#include "executor/engine/step_options.h"
 #include "executor/gate/tar_context.h"
 
 namespace scangate {
@@ -13,7 +14,6 @@ constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
 
 Result<void> refuse_unserved(const command::BuildRequest& asked) {
   const std::pair<bool, const char*> flags[] = {{!asked.no_cache_filter.empty(), "--no-cache-filter"},
-                                                {!asked.add_hosts.empty(), "--add-host"},
                                                 {asked.platforms.size() > 1, "--platform with several platforms"},
                                                 {!asked.sbom.empty() && asked.sbom != "false", "--sbom"}};
   for (const auto& [given, name] : flags)
@@ -75,6 +75,35 @@ Result<void> take_stdin(GateCall& call, const command::BuildRequest& asked, Stor
   return {};
 }
 
+// Secrets hold what the job has: of a brokered credential that is the placeholder, as everywhere in the job.
+Result<void> take_secrets(GateCall& call, const command::BuildRequest& asked, BuildRequest& build) {
+  for (const auto& each : asked.steps.secrets) {
+    const std::string from = each.file.empty() ? each.id : each.file;
+    const auto variable =
+        each.file.empty() ? call.variable(each.variable.empty() ? each.id : each.variable) : std::nullopt;
+    if (!each.variable.empty() && !variable) return fail(secret_not_found(each.id, each.variable));
+    Result<std::string> value = variable ? *variable : call.files.read(from, kMaxSecretBytes);
+    if (!value)
+      return fail(std::move(value).error().during(fmt::format("reading the secret '{}'", printable(each.id))));
+    build.secrets.push_back({each.id, std::move(*value)});
+  }
+  return {};
+}
+
+Result<void> take_agents(GateCall& call, const command::BuildRequest& asked, BuildOrder& order) {
+  for (const auto& each : asked.steps.agents) {
+    const std::string path = each.path.empty() ? call.variable("SSH_AUTH_SOCK").value_or("") : each.path;
+    if (path.empty()) return fail(no_agent(each.id));
+    auto socket = call.files.open_socket(path);
+    if (!socket) return fail(std::move(socket).error());
+    if (!*socket) return fail(no_socket(each.id, path));
+    // Reached by our own descriptor, whatever the job puts in its place meanwhile.
+    order.request.ssh_agents.push_back({each.id, fmt::format("/proc/self/fd/{}", socket->get())});
+    order.agents.push_back(std::move(*socket));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
@@ -98,6 +127,9 @@ Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& aske
   }
   for (const auto& [name, value] : asked.labels)
     build.labels[name] = value;
+  SCANGATE_TRY(build.step_options, step_options(asked.steps));
+  SCANGATE_CHECK(take_secrets(call, asked, build));
+  SCANGATE_CHECK(take_agents(call, asked, order));
 
   if (asked.context == "-") {
     SCANGATE_CHECK(take_stdin(call, asked, store, order));

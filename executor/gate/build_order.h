@@ -1,6 +1,7 @@
 #pragma once
 // From a build command of the job to what the builder is asked, with its context opened inside the job's root.
 #include <optional>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -14,6 +15,7 @@ struct BuildOrder {
   BuildRequest request;
   UniqueFd folder;                  // the context, when it is a folder of the job
   std::optional<TempDir> unpacked;  // the context, when it came as a tar
+  std::vector<UniqueFd> agents;     // sockets of the job's ssh agents
 };
 
 // Errors: Fault::user for a context that is not there, and for every flag that the builder cannot honour: an image

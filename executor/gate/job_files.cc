@@ -55,6 +55,14 @@ Result<UniqueFd> JobFiles::open_file(std::string_view path) const {
   return fd;
 }
 
+Result<UniqueFd> JobFiles::open_socket(std::string_view path) const {
+  SCANGATE_TRY(UniqueFd fd, open_in_root(root_fd_, absolute(path), O_PATH));
+  struct stat status{};
+  if (fstat(fd.get(), &status) != 0) return fail(host_error(fmt::format("cannot look at {}", printable(path)), errno));
+  if (!S_ISSOCK(status.st_mode)) return UniqueFd();
+  return fd;
+}
+
 Result<std::string> JobFiles::read(std::string_view path, std::size_t cap_bytes) const {
   SCANGATE_TRY(const UniqueFd fd, open_file(path));
   return read_fd(fd.get(), cap_bytes, path);

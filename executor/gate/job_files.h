@@ -23,6 +23,8 @@ class JobFiles {
   // Errors: Fault::host with the path as it was written; Fault::user for what is no plain file.
   Result<UniqueFd> open_folder(std::string_view path) const;
   Result<UniqueFd> open_file(std::string_view path) const;
+  // A name for a socket (O_PATH), to connect to; an empty descriptor when it is something else.
+  Result<UniqueFd> open_socket(std::string_view path) const;
   Result<std::string> read(std::string_view path, std::size_t cap_bytes) const;
   // nullopt when it is not there.
   Result<std::optional<std::string>> read_if_there(std::string_view path, std::size_t cap_bytes) const;

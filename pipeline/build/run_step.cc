@@ -146,7 +146,7 @@ Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const Sta
   tell_limits(report, log);
   if (deadline && deadline->passed()) {
     result.exit_code = kTimedOut;
-    result.why = fmt::format("stopped after {} seconds, the host's limit for one RUN (build.run_timeout)",
+    result.why = fmt::format("stopped after {} s, the host's limit for one RUN (build: run_timeout_minutes)",
                              host.run_timeout->count());
     return result;
   }

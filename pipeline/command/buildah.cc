@@ -187,18 +187,12 @@ class BuildahParser {
         flag::refused("squash-all", "each step keeps its layer, so that findings name it"),
         flag::refused("annotation", kNotYet),
         flag::refused("manifest", kNotYet),
-        flag::refused("secret", kNotYet),
-        flag::refused("ssh", kNotYet),
         flag::refused("volume", kNotYet, 'v'),
         flag::refused("device", kNotYet),
-        flag::refused("add-host", kNotYet),
         flag::refused("build-context", kNotYet),
         flag::refused("cap-add", kNotYet),
         flag::refused("cap-drop", kNotYet),
         flag::refused("security-opt", kNotYet),
-        flag::refused("ulimit", kNotYet),
-        flag::refused("shm-size", kNotYet),
-        flag::refused("memory", kNotYet, 'm'),
         flag::refused("timestamp", "set SOURCE_DATE_EPOCH as a build argument"),
         flag::refused("logfile", "the build's log goes to the job's log"),
         flag::refused("ignorefile", kNotYet),
@@ -212,6 +206,7 @@ class BuildahParser {
     };
     add_registry(flags, request.login);
     add_platform(flags, platform);
+    add_step_flags(flags, build.steps, out_.notes);
     SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
     if (help) return help_for(command);
     if (rest.size() > 1) return fail(flag::wrong_count(command, "at most 1 argument, the context"));

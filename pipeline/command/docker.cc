@@ -245,6 +245,16 @@ class DockerParser {
     return DockerRequest(std::move(request));
   }
 
+  // buildx's --allow: the host's network is what a step has here anyway; more than that no step gets.
+  static Flag entitlements() {
+    return {"allow", '\0', Kind::value, [](const std::string& value) -> Result<void> {
+              for (const std::string& each : split(value, ','))
+                if (each != "network.host" && !each.starts_with("fs"))
+                  return fail(Fault::user, fmt::format("'{}' is given to no build step here", printable(each)));
+              return {};
+            }};
+  }
+
   Result<DockerRequest> build(std::string_view command, Args args, bool is_buildx, std::string builder = {}) {
     BuildRequest request;
     request.buildx = is_buildx;
@@ -258,23 +268,12 @@ class DockerParser {
                            request.build_args.push_back(std::move(arg));
                            return {};
                          }};
-    const Flag add_host{"add-host", '\0', Kind::value, [&](const std::string& value) -> Result<void> {
-                          // "name:address"; BuildKit also takes "name=address", which IPv6 needs.
-                          const std::size_t at = value.find_first_of("=:");
-                          if (at == std::string::npos || at == 0 || at + 1 == value.size())
-                            return fail(Fault::user, fmt::format("'{}' is not name:address", printable(value)));
-                          request.add_hosts.emplace_back(value.substr(0, at), value.substr(at + 1));
-                          return {};
-                        }};
     constexpr std::string_view kNotYet = "not supported yet";
-    constexpr std::string_view kSecretless =
-        "build secrets are not supported yet; nothing secret may go through a build argument instead";
     std::vector<Flag> flags = {
         text("file", 'f', request.dockerfile),
         texts("tag", 't', request.tags),
         text("target", '\0', request.target),
         build_arg,
-        add_host,
         pairs("label", '\0', request.labels),
         comma_texts("platform", request.platforms),
         texts("cache-from", '\0', request.cache_from),
@@ -294,9 +293,6 @@ class DockerParser {
         silent("force-rm", '\0', Kind::toggle),
         silent("compress", '\0', Kind::toggle),
         silent("disable-content-trust", '\0', Kind::toggle),
-        refused("secret", kSecretless),
-        refused("ssh", "SSH agents are not forwarded yet"),
-        refused("allow", kNotYet),
         refused("attest", "use --provenance or --sbom"),
         refused("build-context", kNotYet),
         refused("call", kNotYet),
@@ -304,17 +300,9 @@ class DockerParser {
         refused("squash", "squashed images are not supported"),
         refused("security-opt", kNotYet),
         refused("isolation", "Windows only"),
-        refused("ulimit", kNotYet),
-        refused("shm-size", kNotYet),
-        refused("memory", kNotYet, 'm'),
-        refused("memory-swap", kNotYet),
-        refused("cpu-period", kNotYet),
-        refused("cpu-quota", kNotYet),
-        refused("cpu-shares", kNotYet, 'c'),
-        refused("cpuset-cpus", kNotYet),
-        refused("cpuset-mems", kNotYet),
-        refused("cgroup-parent", kNotYet),
     };
+    add_step_flags(flags, request.steps, out_.notes);
+    flags.push_back(entitlements());
     if (is_buildx) {
       flags.push_back(toggle("push", '\0', request.push));
       flags.push_back(toggle("load", '\0', request.load));

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "pipeline/command/docker_containers.h"
 #include "pipeline/command/docker_run.h"
+#include "pipeline/command/step_flags.h"
 
 namespace scangate::command {
 
@@ -37,15 +38,15 @@ struct BuildRequest {
   std::string dockerfile;  // -f; empty: "Dockerfile" in the context; "-" for stdin
   std::vector<std::string> tags;
   std::string target;
-  std::vector<BuildArg> build_args;                            // in order; a later one of the same name wins
-  std::vector<std::pair<std::string, std::string>> labels;     // in order
-  std::vector<std::string> platforms;                          // "linux/amd64", split at commas
-  std::vector<std::string> cache_from;                         // as written
-  std::vector<std::string> cache_to;                           // as written
-  std::vector<std::string> no_cache_filter;                    // stages
-  std::vector<std::pair<std::string, std::string>> add_hosts;  // name, address
-  std::vector<std::string> outputs;                            // -o, as written: "type=docker,dest=x.tar"
-  std::string network;                                         // "default", "host", "none"; empty when not said
+  std::vector<BuildArg> build_args;                         // in order; a later one of the same name wins
+  std::vector<std::pair<std::string, std::string>> labels;  // in order
+  std::vector<std::string> platforms;                       // "linux/amd64", split at commas
+  std::vector<std::string> cache_from;                      // as written
+  std::vector<std::string> cache_to;                        // as written
+  std::vector<std::string> no_cache_filter;                 // stages
+  StepFlags steps;                                          // secrets, agents, hosts and limits of RUN
+  std::vector<std::string> outputs;                         // -o, as written: "type=docker,dest=x.tar"
+  std::string network;                                      // "default", "host", "none"; empty when not said
   std::string progress;       // "auto", "plain", "tty", "quiet", "rawjson"; empty when not said
   std::string iidfile;        // gets the image's ID
   std::string metadata_file;  // gets JSON

@@ -126,6 +126,7 @@ Result<BuiltImage> BuildFixture::build(std::string_view dockerfile) {
   host.transport = transport_.get();
   host.runner = &runner_;
   host.git = git_;
+  host.run_timeout = run_timeout_;
   return build_image(request_, host, hooks_, cancel_, progress_);
 }
 

@@ -70,6 +70,7 @@ class BuildFixture : public ::testing::Test {
   GitSourceOptions git_;
   BuildRequest request_;
   BuildHooks hooks_;
+  std::optional<std::chrono::seconds> run_timeout_;
   Cancel cancel_;
   RecordedProgress progress_;
 };

@@ -117,6 +117,27 @@ TEST_F(RunStepTest, AFailingStepIsToldAndLeavesNothing) {
   EXPECT_EQ(build("FROM base\nRUN echo before >&2; exit 7\n")->failed_step->exit_code, 7);
 }
 
+TEST_F(RunStepTest, AStepThatTakesLongerThanTheHostAllowsIsStopped) {
+  run_timeout_ = std::chrono::seconds(1);
+  const auto image = build("FROM base\nRUN sleep 1000\n");
+  ASSERT_TRUE(image) << image.error().text();
+  ASSERT_TRUE(image->failed_step);
+  EXPECT_EQ(image->failed_step->exit_code, 124);
+  EXPECT_EQ(image->failed_step->text,
+            "Dockerfile:2:1: RUN sleep 1000: stopped after 1 s, the host's limit for one RUN (build: "
+            "run_timeout_minutes)");
+}
+
+TEST_F(RunStepTest, HostsAndLimitsOfTheBuildArePartOfTheKey) {
+  const char* dockerfile = "FROM base\nRUN cat /etc/hosts > /hosts && ulimit -n >> /hosts\n";
+  const auto plain = built(dockerfile);
+  request_.step_options.add_hosts = {{"db", "10.0.0.1"}};
+  request_.step_options.resource_limits = {{"nofile", 64, 64}};
+  EXPECT_THAT(files(built(dockerfile)).at("hosts").text, ::testing::EndsWith("10.0.0.1\tdb\n64\n"));
+  request_.step_options = {};
+  EXPECT_EQ(built(dockerfile).manifest_digest, plain.manifest_digest);
+}
+
 TEST_F(RunStepTest, LaterStepsSeeCopiesAndCopiesSeeSteps) {
   write("f", "copied");
   const auto image = built(

@@ -69,7 +69,7 @@ TEST(Docker, BuildWithItsFlags) {
   EXPECT_EQ(request.progress, "plain");
   EXPECT_EQ(request.iidfile, "id");
   EXPECT_EQ(request.cache_from, Args{"c:1"});
-  EXPECT_EQ(request.add_hosts.at(0), (std::pair<std::string, std::string>{"db", "10.0.0.1"}));
+  EXPECT_EQ(request.steps.add_hosts.at(0), (std::pair<std::string, std::string>{"db", "10.0.0.1"}));
   EXPECT_FALSE(request.buildx);
 }
 
@@ -171,11 +171,9 @@ TEST(Docker, RefusalsSayWhatIsServed) {
       {{"image", "mount", "a"}, "docker image: 'mount' is not served by scangate" + served},
       {{"build", "--taag", "x", "."}, "docker build: unknown flag: --taag (did you mean --tag?)"},
       {{"build", "-z", "."}, "docker build: unknown shorthand flag: 'z'"},
-      {{"build", "--secret", "id=x", "."},
-       "docker build: --secret is not served by scangate (build secrets are not supported yet; nothing secret may go "
-       "through a build "
-       "argument instead)"},
-      {{"build", "-m", "1g", "."}, "docker build: --memory is not served by scangate (not supported yet)"},
+      {{"build", "--secret", "x", "."},
+       "docker build: --secret: a secret is given by key=value pairs (write id=ID,src=FILE)"},
+      {{"build", "-m", "much", "."}, "docker build: --memory: 'much' is not a size (write 512m or 2g)"},
       {{"build", "--push", "."}, "docker build: unknown flag: --push"},
       {{"build"}, "docker build: requires exactly 1 argument, the context (see 'docker build --help')"},
       {{"build", ".", "extra"}, "docker build: requires exactly 1 argument, the context (see 'docker build --help')"},
