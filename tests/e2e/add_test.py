@@ -100,7 +100,7 @@ class Add(Served):
         self.assertIn(".git/HEAD", self.build({"Dockerfile": f"FROM scratch\nADD --keep-git-dir=true {address} /\n"}))
         done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD {address}#nope /\n"}))
         self.assertIn(f"Dockerfile:2:5: {address} has no branch or tag 'nope'", done.err)
-        self.assertEqual(self.left_over(), [])
+        self.assertEqual([each for each in self.left_over() if "git-daemon" not in each], [])  # the server is ours
 
     def test_flags_of_copy(self):
         tree = {"src/a/one.txt": "1", "src/a/two.md": "2", "src/b/three.txt": "3"}
