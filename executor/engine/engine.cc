@@ -150,6 +150,9 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
   SCANGATE_TRY(const auto lease, state_->store->lease());
   SCANGATE_TRY(Sandbox * sandbox, this->sandbox(progress));
   SCANGATE_TRY(Snapshots * snapshots, this->snapshots());
+  const auto& builds = state_->settings.builds;
+  std::optional<std::chrono::seconds> run_timeout;
+  if (builds.run_timeout_minutes > 0) run_timeout = std::chrono::minutes(builds.run_timeout_minutes);
   const BuildHost host{.store = state_->store,
                        .snapshots = snapshots,
                        .sandbox = sandbox,
@@ -158,7 +161,9 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
                        .transport = state_->transport.get(),
                        .runner = &state_->runner,
                        .git = {.environment = state_->tool_environment},
-                       .run_environment = state_->run_environment};
+                       .run_environment = state_->run_environment,
+                       .run_timeout = run_timeout,
+                       .cache_mounts_bytes = builds.cache_mounts_bytes.value_or(kCacheMountsBytes)};
   SCANGATE_TRY(auto built, build_image(request, host, {}, cancel, progress));
   if (built.failed_step) return built;
   SCANGATE_CHECK(state_->store->cache_put(kFactsTable, built.manifest_digest.str(), build_facts_text(built.facts)));

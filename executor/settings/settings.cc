@@ -232,6 +232,10 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
     return read_map(value, "services",
                     {{"wait_seconds", number(settings.service_wait_seconds, 0, 3600)}, {"on_host_network", flag(settings.services_on_host_network)}});
   };
+  const auto build = [&](const yaml::Value& value) {
+    return read_map(value, "build",
+                    {{"run_timeout_minutes", number(settings.builds.run_timeout_minutes, 0, 100'000)}, {"cache_mounts", memory(settings.builds.cache_mounts_bytes)}});
+  };
   const auto enforce = [&](const yaml::Value& value) -> Result<void> {
     if (value.is_bool() && !value.is_true()) {  // a bare `off` is false in YAML 1.1
       settings.enforce = Enforce::off;
@@ -266,6 +270,7 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
                            {"enforce", enforce},
                            {"on_stop", one_of<OnStop>(settings.on_stop, {{"job", OnStop::job}, {"command", OnStop::command}})},
                            {"sandbox", sandbox},
+                           {"build", build},
                            {"services", services},
                            {"aws", aws},
                            {"transfer", transfer},

@@ -39,6 +39,12 @@ struct AwsSettings {
   std::filesystem::path credentials_file;  // in the AWS CLI's form, profile "default"; empty: jobs bring their own keys
 };
 
+// Of `docker build` and its kin.
+struct BuildSettings {
+  int run_timeout_minutes = 0;                                     // of one RUN step; 0: none
+  std::optional<std::uint64_t> cache_mounts_bytes = 20ULL << 30U;  // what RUN --mount=type=cache may keep on this host
+};
+
 struct Settings {
   std::filesystem::path store;
   std::string names_of;                         // whose image names: see Store::open; set for a job, in no file
@@ -50,6 +56,7 @@ struct Settings {
   NetworkChoice network = NetworkChoice::automatic;  // of jobs
   std::vector<std::uint16_t> allow_host_loopback;    // ports of the host's 127.0.0.1 that jobs may use, see NetworkSettings
   SandboxLimits limits;                              // of each script, service and RUN step
+  BuildSettings builds;
   bool no_new_privileges = false;                    // of scripts and services: setuid programs lose their meaning
   int service_wait_seconds = 30;                     // for a service's ports to open; 0: scripts start at once
   bool services_on_host_network = false;             // services also where jobs have no network of their own

@@ -45,6 +45,7 @@ TEST(Settings, NetworkAndLimitsOfSandboxes) {
   const auto settings = parse(R"(
 sandbox: {network: private, allow_host_loopback: [5000, 8080], cpus: 1.5, memory: 2g, pids: 512, no_new_privileges: true}
 services: {wait_seconds: 5, on_host_network: true}
+build: {run_timeout_minutes: 90, cache_mounts: 5g}
 )");
   ASSERT_TRUE(settings) << settings.error().text();
   EXPECT_EQ(settings->network, NetworkChoice::own);
@@ -54,6 +55,8 @@ services: {wait_seconds: 5, on_host_network: true}
   EXPECT_EQ(settings->limits.processes, 512U);
   EXPECT_TRUE(settings->no_new_privileges);
   EXPECT_EQ(settings->service_wait_seconds, 5);
+  EXPECT_EQ(settings->builds.run_timeout_minutes, 90);
+  EXPECT_EQ(settings->builds.cache_mounts_bytes, 5ULL << 30U);
   EXPECT_TRUE(settings->services_on_host_network);
 }
 
@@ -108,6 +111,7 @@ TEST(Settings, FaultsNameThePlaceAndTheNearestKey) {
       {"sandbox: {memory: 1k}\n", "config.yaml:1:19: expected an amount of memory of at least 6m such as 4g, found '1k'"},
       {"sandbox: {memory: 99999999999t}\n", "config.yaml:1:19: expected an amount of memory of at least 6m such as 4g, found '99999999999t'"},
       {"sandbox: {cpus: nan}\n", "config.yaml:1:17: expected a number of processors such as 1.5, found 'nan'"},
+      {"build: {run_timeout_minutes: -1}\n", "config.yaml:1:30: expected a number from 0 to 100000, found '-1'"},
       {"sandbox: {pids: 1}\n", "config.yaml:1:17: expected a number of processes from 16 to 4194304, found '1'"},
       {"sandbox: {allow_host_loopback: [70000]}\n", "config.yaml:1:33: expected a port from 1 to 65535, found '70000'"},
       {"- a\n", "config.yaml:1:1: the configuration must be a map, found a list"},
