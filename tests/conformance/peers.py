@@ -29,6 +29,13 @@ def run(words, env=None, cwd=None):
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
+def unmount_below(folder):
+    for line in reversed(pathlib.Path("/proc/self/mountinfo").read_text().splitlines()):
+        mounted = line.split()[4]
+        if mounted.startswith(f"{folder}/"):
+            subprocess.run(["umount", "-l", mounted], check=False)
+
+
 class Builder:
     name = ""
 
@@ -106,10 +113,7 @@ class Buildah(Builder):
 
     def stop(self):
         # Its storage folder stays mounted on itself; rmi -f takes minutes for hundreds of images that a removed folder takes along.
-        for line in reversed(pathlib.Path("/proc/self/mountinfo").read_text().splitlines()):
-            mounted = line.split()[4]
-            if mounted.startswith(str(self.folder)):
-                subprocess.run(["umount", "-l", mounted], check=False)
+        unmount_below(self.folder)
 
 
 class Daemon:
@@ -147,6 +151,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        unmount_below(self.folder)  # the network namespace of its containers
 
 
 class Docker(Builder):
