@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "pipeline/build/image_writer.h"
 #include "pipeline/build/stage_builder.h"
+#include "pipeline/dockerfile/excerpt.h"
 #include "pipeline/dockerfile/parse.h"
 #include "scan/inventory/inventory.h"
 
@@ -34,7 +35,13 @@ Result<dockerfile::IgnoreRules> read_ignore_rules(SourceTree& tree, const std::s
   return dockerfile::IgnoreRules();
 }
 
-Result<OpenedBuild> open_build(const BuildRequest& request) {
+// The error itself is one line, which reports and job logs repeat; what people look at goes to the log before it.
+void show_excerpt(const Error& error, std::string_view text, std::string_view name, Progress& progress) {
+  const std::string shown = dockerfile::excerpt_of(error, text, name);
+  if (!shown.empty()) progress.output("", shown + "\n");
+}
+
+Result<OpenedBuild> open_build(const BuildRequest& request, Progress& progress) {
   SCANGATE_TRY(auto tree, SourceTree::open(request.context, "the context", {}));
   const std::string path = request.dockerfile.empty() ? "Dockerfile" : request.dockerfile;
   std::string name = request.dockerfile_name;
@@ -51,7 +58,12 @@ Result<OpenedBuild> open_build(const BuildRequest& request) {
     SCANGATE_TRY(text, tree.read_text(resolved, dockerfile::kMaxDockerfileBytes));
   }
   OpenedBuild opened;
-  SCANGATE_TRY(opened.file, dockerfile::parse_dockerfile(text, name));
+  auto file = dockerfile::parse_dockerfile(text, name);
+  if (!file) {
+    show_excerpt(file.error(), text, name, progress);
+    return fail(std::move(file).error());
+  }
+  opened.file = std::move(*file);
   SCANGATE_TRY(opened.rules, read_ignore_rules(tree, build::path_in_root(path)));
   return opened;
 }
@@ -87,14 +99,19 @@ std::string inventory_key(const DiffId& diff_id) {
 
 Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& host, const BuildHooks& hooks,
                                const Cancel& cancel, Progress& progress) {
-  SCANGATE_TRY(auto opened, open_build(request));
+  SCANGATE_TRY(auto opened, open_build(request, progress));
   dockerfile::StageOptions options;
   options.build_args.insert(request.build_args.begin(), request.build_args.end());
   options.os = request.platform.os;
   options.architecture = request.platform.architecture;
   options.variant = request.platform.variant;
   options.target = request.target;
-  SCANGATE_TRY(const auto resolved, dockerfile::resolve_stages(opened.file, options));
+  const auto shown = [&](Error error) {
+    show_excerpt(error, opened.file.text, opened.file.name, progress);
+    return fail(std::move(error));
+  };
+  auto resolved = dockerfile::resolve_stages(opened.file, options);
+  if (!resolved) return shown(std::move(resolved).error());
   SCANGATE_TRY(const auto epoch, fixed_time(request));
   SCANGATE_TRY(auto context, SourceTree::open(request.context, "the context", std::move(opened.rules)));
   SCANGATE_TRY(const auto lease, host.store->lease());
@@ -106,7 +123,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
       cancel,
       progress,
       opened.file,
-      resolved,
+      *resolved,
       context,
       digests,
       build::StepCache(*host.store, request.no_cache ? build::StepCache::Reading::off : build::StepCache::Reading::on),
@@ -117,14 +134,14 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
       warnings_of(opened.file, options.build_args)};
   BuiltImage built;
   Result<void> done;
-  for (const std::size_t stage : resolved.order) {
+  for (const std::size_t stage : resolved->order) {
     if (work.stages[stage]) continue;  // a trigger of a base image needed it already
     done = build::StageBuilder(work, stage).build();
     if (!done || work.failed) break;
   }
   // What was hashed is worth keeping also when a later step failed.
   auto saved = digests.save();
-  if (!done) return fail(std::move(done).error());
+  if (!done) return shown(std::move(done).error());
   if (!saved)
     progress.line(Level::warning, "the digests of the context's files could not be kept: " + saved.error().text());
   if (work.used_cache_mounts)
@@ -139,7 +156,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
     built.failed_step = std::move(work.failed);
     return built;
   }
-  SCANGATE_CHECK(build::write_image(*host.store, std::move(*work.stages[resolved.target]), request.labels,
+  SCANGATE_CHECK(build::write_image(*host.store, std::move(*work.stages[resolved->target]), request.labels,
                                     opened.file.name, work.started, built));
   return built;
 }

@@ -169,6 +169,7 @@ struct Warning {
 
 struct Dockerfile {
   std::string name;           // as given to the parser, for messages: "Dockerfile", "docker/web.Dockerfile"
+  std::string text;           // the whole of it, for excerpts
   char escape = '\\';         // or '`'
   std::string syntax;         // of `# syntax=`; empty when there is none
   std::string check;          // of `# check=`

@@ -51,6 +51,7 @@ Result<Dockerfile> parse_dockerfile(std::string_view text, std::string_view name
   if (file.stages.empty())
     return fail(
         Error(Fault::user, "there is no FROM").at(place_text(file.name, {1, 1})).remedy("begin with FROM IMAGE"));
+  file.text = std::string(text);
   return file;
 }
 
