@@ -20,6 +20,7 @@ struct Options {
   std::string shared_memory, memory;
   bool no_cache = false;
   bool pull = false;
+  bool check = false;
 };
 
 // K=V, or K alone: the value of the environment, as docker does; a name the environment lacks is left out.
@@ -114,8 +115,19 @@ Result<BuildRequest> request_of(const Options& options, const Context& context) 
   return request;
 }
 
+// Warnings are the result here, so they go to standard output; with any of them the exit code is 1, as docker's.
+Result<ExitCode> check(Context& context, const BuildRequest& request) {
+  SCANGATE_TRY(const auto warnings, check_build(request, context.progress()));
+  std::string text;
+  for (const auto& warning : warnings)
+    text += warning.str() + "\n";
+  SCANGATE_CHECK(context.print(text.empty() ? "no warnings\n" : text));
+  return warnings.empty() ? ExitCode::done : ExitCode::failed;
+}
+
 Result<ExitCode> build(Context& context, const Options& options) {
   SCANGATE_TRY(const BuildRequest request, request_of(options, context));
+  if (options.check) return check(context, request);
   std::vector<Reference> names;
   for (const auto& name : options.names) {
     SCANGATE_TRY(auto reference, Reference::parse(name));
@@ -124,7 +136,7 @@ Result<ExitCode> build(Context& context, const Options& options) {
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::yes));
   SCANGATE_TRY(const auto built, engine->build(request, names, context.cancel, context.progress()));
   for (const auto& warning : built.warnings)
-    context.progress().line(Level::warning, fmt::format("{}:{}: {} ({})", warning.place.file, warning.place.line, warning.text, warning.rule));
+    context.progress().line(Level::warning, warning.str());
   if (built.failed_step) {
     context.console.reset();
     const std::string text = "scangate: " + built.failed_step->text + "\n";
@@ -162,6 +174,7 @@ void add_build(CLI::App& app, Context& context) {
   command->add_option("-o,--output", options->output, "Also write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE")->type_name("TARGET");
   command->add_option("--iidfile", options->iid_file, "Write the image id to a file")->type_name("FILE");
   command->add_flag("--no-cache", options->no_cache, "Run every step again");
+  command->add_flag("--check", options->check, "Only tell the build checks' warnings; nothing is built");
   command->add_flag("--pull", options->pull, "Ask the registry for newer base images");
   command->add_option("context", options->context, "Folder that COPY and ADD read from")->required()->type_name("CONTEXT");
   command->callback([options, &context] { context.guard([&] { return build(context, *options); }); });

@@ -127,8 +127,7 @@ Result<BuiltImage> ImageCommands::finish_build(GateCall& call, const command::Bu
                                                const std::vector<Reference>& names, BuiltImage built,
                                                Progress& progress) {
   for (const auto& warning : built.warnings)
-    progress.line(Level::warning,
-                  fmt::format("{}:{}: {} ({})", warning.place.file, warning.place.line, warning.text, warning.rule));
+    progress.line(Level::warning, warning.str());
   if (built.failed_step) return built;
   SCANGATE_CHECK(remember(built.config_digest, built.manifest_digest));
   if (!asked.iidfile.empty()) SCANGATE_CHECK(call.files.write(asked.iidfile, built.config_digest.str()));

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <set>
 
 #include "base/text.h"
 #include "pipeline/build/image_writer.h"
 #include "pipeline/build/stage_builder.h"
+#include "pipeline/dockerfile/checks.h"
 #include "pipeline/dockerfile/excerpt.h"
 #include "pipeline/dockerfile/parse.h"
 #include "scan/inventory/inventory.h"
@@ -81,17 +83,77 @@ Result<std::optional<TimePoint>> fixed_time(const BuildRequest& request) {
   return TimePoint(std::chrono::seconds(seconds));
 }
 
-std::vector<BuildWarning> warnings_of(const dockerfile::Dockerfile& file, const dockerfile::Variables& build_args) {
-  std::vector<BuildWarning> out;
-  for (const dockerfile::Warning& each : file.warnings)
-    out.push_back({{file.name, each.place.line}, each.rule, each.text});
-  for (const std::string& name : dockerfile::unused_build_args(file, build_args))
-    out.push_back(
-        {{file.name, 0}, "UnusedBuildArg", fmt::format("no ARG takes the build argument '{}'", printable(name))});
-  return out;
+// Options of a build's checks: the file's own, and those of a build argument, as BuildKit takes them.
+constexpr std::string_view kCheckArgument = "BUILDKIT_DOCKERFILE_CHECK";
+
+struct Checks {
+  dockerfile::CheckOptions options;
+  std::vector<BuildWarning> found;
+};
+
+Result<Checks> run_checks(const OpenedBuild& opened, const dockerfile::ResolvedFile& resolved,
+                          const dockerfile::Variables& build_args) {
+  const dockerfile::Dockerfile& file = opened.file;
+  std::string text = file.check;
+  if (const auto given = build_args.find(kCheckArgument); given != build_args.end()) text += ";" + given->second;
+  auto options = dockerfile::parse_check_options(text);
+  if (!options) return fail(std::move(options).error().at(file.name));
+  Checks checks{std::move(*options), {}};
+  for (const dockerfile::Warning& each : check_dockerfile(file, resolved, opened.rules, checks.options))
+    checks.found.push_back({{file.name, each.place.line}, each.rule, each.text, each.place.column});
+  for (const std::string& name : dockerfile::unused_build_args(file, build_args)) {
+    if (!name.starts_with("BUILDKIT_"))  // for BuildKit itself, not for the Dockerfile
+      checks.found.push_back(
+          {{file.name, 0}, "UnusedBuildArg", fmt::format("no ARG takes the build argument '{}'", printable(name))});
+  }
+  return checks;
+}
+
+// `error=true`: what was found fails the build. Unused arguments are the caller's, not the file's.
+Result<void> refuse_warnings(const Checks& checks, const std::vector<BuildWarning>& found, Progress& progress,
+                             const std::string& name) {
+  std::set<std::string> rules;
+  for (const BuildWarning& each : found) {
+    if (each.rule != "UnusedBuildArg") rules.insert(each.rule);
+  }
+  if (!checks.options.error || rules.empty()) return {};
+  for (const BuildWarning& each : found)
+    progress.line(Level::warning, each.str());
+  return fail(Error(Fault::user, fmt::format("build checks failed: {}", fmt::join(rules, ", ")))
+                  .at(name)
+                  .remedy("the file asks for it with check=error=true"));
+}
+
+dockerfile::StageOptions stage_options(const BuildRequest& request) {
+  dockerfile::StageOptions options;
+  options.build_args.insert(request.build_args.begin(), request.build_args.end());
+  options.os = request.platform.os;
+  options.architecture = request.platform.architecture;
+  options.variant = request.platform.variant;
+  options.target = request.target;
+  return options;
 }
 
 }  // namespace
+
+std::string BuildWarning::str() const {
+  std::string where = place.file;
+  if (place.line > 0) where += fmt::format(":{}", place.line);
+  if (place.line > 0 && column > 0) where += fmt::format(":{}", column);
+  return fmt::format("{}: {} ({})", where, text, rule);
+}
+
+Result<std::vector<BuildWarning>> check_build(const BuildRequest& request, Progress& progress) {
+  SCANGATE_TRY(const auto opened, open_build(request, progress));
+  const auto options = stage_options(request);
+  auto resolved = dockerfile::resolve_stages(opened.file, options);
+  if (!resolved) {
+    show_excerpt(resolved.error(), opened.file.text, opened.file.name, progress);
+    return fail(std::move(resolved).error());
+  }
+  SCANGATE_TRY(auto checks, run_checks(opened, *resolved, options.build_args));
+  return std::move(checks.found);
+}
 
 std::string inventory_key(const DiffId& diff_id) {
   return fmt::format("{}/{}", diff_id.digest.str(), kCatalogerVersion);
@@ -100,18 +162,15 @@ std::string inventory_key(const DiffId& diff_id) {
 Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& host, const BuildHooks& hooks,
                                const Cancel& cancel, Progress& progress) {
   SCANGATE_TRY(auto opened, open_build(request, progress));
-  dockerfile::StageOptions options;
-  options.build_args.insert(request.build_args.begin(), request.build_args.end());
-  options.os = request.platform.os;
-  options.architecture = request.platform.architecture;
-  options.variant = request.platform.variant;
-  options.target = request.target;
+  const auto options = stage_options(request);
   const auto shown = [&](Error error) {
     show_excerpt(error, opened.file.text, opened.file.name, progress);
     return fail(std::move(error));
   };
   auto resolved = dockerfile::resolve_stages(opened.file, options);
   if (!resolved) return shown(std::move(resolved).error());
+  SCANGATE_TRY(const auto checks, run_checks(opened, *resolved, options.build_args));
+  SCANGATE_CHECK(refuse_warnings(checks, checks.found, progress, opened.file.name));
   SCANGATE_TRY(const auto epoch, fixed_time(request));
   SCANGATE_TRY(auto context, SourceTree::open(request.context, "the context", std::move(opened.rules)));
   SCANGATE_TRY(const auto lease, host.store->lease());
@@ -131,7 +190,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
       epoch.value_or(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())),
       epoch,
       std::vector<std::optional<build::StageState>>(opened.file.stages.size()),
-      warnings_of(opened.file, options.build_args)};
+      checks.found};
   BuiltImage built;
   Result<void> done;
   for (const std::size_t stage : resolved->order) {
@@ -152,6 +211,8 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   built.steps = work.steps;
   built.cached_steps = work.cached_steps;
   built.warnings = std::move(work.warnings);
+  std::erase_if(built.warnings, [&](const BuildWarning& each) { return !checks.options.wants(each.rule); });
+  SCANGATE_CHECK(refuse_warnings(checks, built.warnings, progress, opened.file.name));
   if (work.failed) {
     built.failed_step = std::move(work.failed);
     return built;

@@ -92,6 +92,9 @@ struct BuildWarning {
   SourcePlace place;
   std::string rule;  // BuildKit's names: "StageNameCasing"
   std::string text;
+  int column = 0;  // 0 when unknown
+  // "Dockerfile:2:6: … (StageNameCasing)"; without what is not known of the place.
+  std::string str() const;
 };
 
 struct BuiltImage {
@@ -113,6 +116,10 @@ struct BuildHooks {
   // ends the build.
   std::function<Result<void>(const std::string& name, const Digest& manifest_digest)> on_base;
 };
+
+// The build checks alone: nothing is built, pulled or run. Errors: Fault::user for a Dockerfile or options that cannot be
+// read.
+Result<std::vector<BuildWarning>> check_build(const BuildRequest& request, Progress& progress);
 
 // Builds and leaves the image in the store, untagged. Several builds may run at once on one host. Each layer's
 // inventory is put into the store's cache table "inventory" under inventory_key(diffID) while it is written. Errors:

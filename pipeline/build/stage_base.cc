@@ -36,10 +36,38 @@ std::optional<std::string> StageBuilder::variable(std::string_view name) const {
 }
 
 Result<std::string> StageBuilder::expand(const std::string& text, dockerfile::Place place) const {
-  auto value =
-      dockerfile::expand_word(text, [this](std::string_view name) { return variable(name); }, work_.file.escape);
+  const auto lookup = [&](std::string_view name) {
+    auto found = variable(name);
+    if (!found) undefined(name, text, place);
+    return found;
+  };
+  auto value = dockerfile::expand_word(text, lookup, work_.file.escape);
   if (!value) return fail(placed(std::move(value).error(), place));
   return value;
+}
+
+void StageBuilder::undefined(std::string_view name, std::string_view text, dockerfile::Place place) const {
+  // ${name:-word} and its like say themselves what holds then.
+  const std::size_t used = text.find(fmt::format("${{{}", name));
+  const char after =
+      used == std::string_view::npos || used + name.size() + 2 >= text.size() ? '}' : text[used + name.size() + 2];
+  if (std::string_view(":-+?").find(after) != std::string_view::npos) return;
+  for (const Instruction& each : stage_.instructions) {
+    const auto* line = std::get_if<dockerfile::ArgLine>(&each.body);
+    if (line != nullptr && std::ranges::find(line->args, name, &dockerfile::ArgName::name) != line->args.end()) return;
+  }
+  std::vector<std::string> known;
+  for (const std::string& each : state_.config.environment)
+    known.push_back(each.substr(0, each.find('=')));
+  for (const Argument& each : arguments_)
+    known.push_back(each.name);
+  const auto best = nearest(name, known);
+  BuildWarning warning{source_place(place.line), "UndefinedVar",
+                       fmt::format("the variable '{}' is not defined{}", printable(name),
+                                   best ? fmt::format(" (did you mean '{}'?)", *best) : ""),
+                       place.column};
+  const auto same = [&](const BuildWarning& each) { return each.str() == warning.str(); };
+  if (std::ranges::none_of(work_.warnings, same)) work_.warnings.push_back(std::move(warning));
 }
 
 SourcePlace StageBuilder::source_place(int line) const {

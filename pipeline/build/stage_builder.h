@@ -118,6 +118,8 @@ class StageBuilder {
   Error placed(Error error, dockerfile::Place place) const;
   // Also for an Error that has a place of its own, such as a URL.
   Error placed_outside(Error error, dockerfile::Place place) const;
+  // A warning that `text` uses a variable nobody sets.
+  void undefined(std::string_view name, std::string_view text, dockerfile::Place place) const;
   Error refused(std::string_view what, dockerfile::Place place) const;
   Result<std::string> expand(const std::string& text, dockerfile::Place place) const;
   Result<std::string> expand(const Word& word) const { return expand(word.text, word.place); }

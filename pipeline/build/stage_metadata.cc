@@ -25,7 +25,9 @@ Result<std::vector<std::string>> parse_ports(std::string_view text) {
   const std::size_t slash = text.find('/');
   std::string protocol = slash == std::string_view::npos ? "tcp" : to_lower(text.substr(slash + 1));
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") return bad();
-  const std::string_view numbers = text.substr(0, slash);
+  // "127.0.0.1:8080:80": the container's port is the last; a check warns of the rest.
+  std::string_view numbers = text.substr(0, slash);
+  numbers = numbers.substr(numbers.rfind(':') + 1);
   const std::size_t dash = numbers.find('-');
   const auto port = [](std::string_view digits) -> std::optional<unsigned> {
     unsigned value = 0;
