@@ -1,0 +1,45 @@
+"""What a Dockerfile's author is told: the line of an error, and the build checks."""
+
+import support
+
+
+class Checks(support.Case):
+    def dockerfile(self, text):
+        folder = self.project({"Dockerfile": text})
+        return folder
+
+    def test_an_error_shows_its_line_with_a_caret(self):
+        done = self.expect(2, "build", ".", cwd=self.dockerfile("FROM scratch\nCOPY --form=x a b\n"))
+        self.assertEqual(done.err, "  2 | COPY --form=x a b\n    |      ^\n"
+                                   "scangate: Dockerfile:2:6: COPY does not know the flag '--form' (did you mean '--from'?)\n")
+        self.assertEqual(done.out, "")
+
+    def test_an_error_in_a_step_shows_its_line_too(self):
+        done = self.expect(2, "build", ".", cwd=self.dockerfile("FROM scratch\nCOPY nothere /x\n"))
+        self.assertEqual(done.err.splitlines()[-3:], ["  2 | COPY nothere /x", "    |      ^", "scangate: Dockerfile:2:6: 'nothere' is not in the context"])
+
+    def test_checks_alone_build_nothing(self):
+        done = self.expect(1, "build", "--check", ".", cwd=self.dockerfile("FROM nowhere.example/image as Base\nCMD run\n"))
+        self.assertEqual(done.out, "Dockerfile:1:1: the stage name 'Base' should be in lower case (StageNameCasing)\n"
+                                   "Dockerfile:1:1: 'FROM' and 'as' are not in the same case (FromAsCasing)\n"
+                                   "Dockerfile:2:1: CMD in shell form does not pass signals on: write it as a JSON array (JSONArgsRecommended)\n")
+        self.assertEqual(self.ok("build", "--check", ".", cwd=self.dockerfile("FROM scratch\n")).out, "no warnings\n")
+
+    def test_a_build_tells_its_warnings(self):
+        text = "FROM scratch\nENV VERSION=1\nLABEL v=$VERSON w=${OTHER:-none}\nEXPOSE 127.0.0.1:8080:80\n"
+        done = self.ok("build", "--build-arg", "NOBODY=1", ".", cwd=self.dockerfile(text))
+        self.assertEqual(sorted(line for line in done.err.splitlines() if line.startswith("warning: ")), [
+            "warning: Dockerfile: no ARG takes the build argument 'NOBODY' (UnusedBuildArg)",
+            "warning: Dockerfile:3:7: the variable 'VERSON' is not defined (did you mean 'VERSION'?) (UndefinedVar)",
+            "warning: Dockerfile:4:8: EXPOSE '127.0.0.1:8080:80' names an address or a port of the host: only the container's port is kept (ExposeInvalidFormat)"])
+
+    def test_the_file_says_what_checks_mean(self):
+        done = self.expect(2, "build", ".", cwd=self.dockerfile("# check=error=true\nFROM scratch\nCMD run\n"))
+        self.assertEqual(done.err, "warning: Dockerfile:3:1: CMD in shell form does not pass signals on: write it as a JSON array (JSONArgsRecommended)\n"
+                                   "scangate: Dockerfile: build checks failed: JSONArgsRecommended (the file asks for it with check=error=true)\n")
+        self.ok("build", ".", cwd=self.dockerfile("# check=skip=JSONArgsRecommended;error=true\nFROM scratch\nCMD run\n"))
+        self.ok("build", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all", ".", cwd=self.dockerfile("# check=error=true\nFROM scratch\nCMD run\n"))
+
+
+if __name__ == "__main__":
+    support.main()
