@@ -205,13 +205,20 @@ Error transport_error(CURLcode code, const char* detail, const std::string& url,
   return std::move(error).worth_retrying();
 }
 
+curl_socket_t on_open_socket(void* data, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  const auto& open_socket = *static_cast<const OpenSocket*>(data);
+  auto made = open_socket(address->family, address->socktype, address->protocol);
+  return made ? made->release() : CURL_SOCKET_BAD;
+}
+
 bool has_line_break(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
 
 class CurlTransport final : public HttpTransport {
  public:
-  explicit CurlTransport(const std::vector<std::string>& environment) : proxies_(environment) {}
+  CurlTransport(const std::vector<std::string>& environment, OpenSocket open_socket)
+      : proxies_(environment), open_socket_(std::move(open_socket)) {}
 
   Result<HttpReply> send(const HttpRequest& request, ByteSink& body, const Cancel& cancel) override {
     if (has_line_break(request.url)) return fail(Fault::user, "a URL holds a line break");
@@ -318,6 +325,10 @@ class CurlTransport final : public HttpTransport {
                    char* detail) const {
     const auto set = [easy](CURLoption option, auto value) { curl_easy_setopt(easy, option, value); };
     set(CURLOPT_ERRORBUFFER, detail);
+    if (open_socket_) {
+      set(CURLOPT_OPENSOCKETFUNCTION, &on_open_socket);
+      set(CURLOPT_OPENSOCKETDATA, const_cast<OpenSocket*>(&open_socket_));
+    }
     set(CURLOPT_URL, request.url.c_str());
     set(CURLOPT_PROTOCOLS_STR, request.plain_http ? "http,https" : "https");
     set(CURLOPT_FOLLOWLOCATION, 0L);  // ours: see follow()
@@ -407,14 +418,16 @@ class CurlTransport final : public HttpTransport {
   }
 
   Proxies proxies_;
+  OpenSocket open_socket_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session>> idle_;
 };
 
 }  // namespace
 
-std::shared_ptr<HttpTransport> make_curl_transport(const std::vector<std::string>& environment) {
-  return std::make_shared<CurlTransport>(environment);
+std::shared_ptr<HttpTransport> make_curl_transport(const std::vector<std::string>& environment,
+                                                   OpenSocket open_socket) {
+  return std::make_shared<CurlTransport>(environment, std::move(open_socket));
 }
 
 }  // namespace scangate

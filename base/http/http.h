@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 namespace scangate {
 
@@ -68,9 +69,13 @@ class HttpTransport {
   virtual Result<HttpReply> send(const HttpRequest& request, ByteSink& body, const Cancel& cancel) = 0;
 };
 
+// Makes the socket of a connection, as socket(2): in another network namespace.
+using OpenSocket = std::function<Result<UniqueFd>(int family, int type, int protocol)>;
+
 // libcurl: connections are kept and reused. Proxies as http_proxy, https_proxy, no_proxy of `environment` say
-// ("NAME=value" strings), and from nowhere else.
-std::shared_ptr<HttpTransport> make_curl_transport(const std::vector<std::string>& environment);
+// ("NAME=value" strings), and from nowhere else. Names are looked up from our own network even with `open_socket`.
+std::shared_ptr<HttpTransport> make_curl_transport(const std::vector<std::string>& environment,
+                                                   OpenSocket open_socket = {});
 
 // Percent-encodes everything but RFC 3986 unreserved characters.
 std::string url_encode(std::string_view text);

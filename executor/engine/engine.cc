@@ -43,7 +43,7 @@ struct Engine::State {
   ProcessRunner& runner;
   std::vector<std::string> run_environment;
   std::vector<std::string> tool_environment;  // for programs of the host that builds use: git
-  std::mutex mutex;  // of the two below
+  std::mutex mutex;                           // of the two below
   std::unique_ptr<Sandbox> sandbox;
   std::optional<Snapshots> snapshots;
   std::atomic<const JobNetwork*> network = nullptr;
@@ -153,14 +153,25 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
   const auto& builds = state_->settings.builds;
   std::optional<std::chrono::seconds> run_timeout;
   if (builds.run_timeout_minutes > 0) run_timeout = std::chrono::minutes(builds.run_timeout_minutes);
+  // What a Dockerfile asks for comes from where its RUN steps are: a job cannot reach the host's loopback by ADD
+  // either.
+  const JobNetwork* network = state_->network;
+  std::shared_ptr<HttpTransport> transport = state_->transport;
+  GitSourceOptions git{.environment = state_->tool_environment};
+  if (network != nullptr && !network->is_host()) {
+    transport = make_curl_transport(state_->run_environment, [network](int family, int type, int protocol) {
+      return network->open_socket(family, type, protocol);
+    });
+    git.network = GitNetwork{.namespace_fd = network->namespace_fd(), .resolv_conf = network->resolv_conf()};
+  }
   const BuildHost host{.store = state_->store,
                        .snapshots = snapshots,
                        .sandbox = sandbox,
-                       .network = state_->network,
+                       .network = network,
                        .registry = registry == nullptr ? state_->registry.get() : registry,
-                       .transport = state_->transport.get(),
+                       .transport = transport.get(),
                        .runner = &state_->runner,
-                       .git = {.environment = state_->tool_environment},
+                       .git = std::move(git),
                        .run_environment = state_->run_environment,
                        .run_timeout = run_timeout,
                        .cache_mounts_bytes = builds.cache_mounts_bytes.value_or(kCacheMountsBytes)};

@@ -1,6 +1,8 @@
 #include "pipeline/git_source/git_source.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -56,6 +58,7 @@ class Git {
  private:
   Git(ProcessRunner& runner, const Cancel& cancel, std::chrono::milliseconds timeout, std::string what)
       : runner_(runner), cancel_(cancel), timeout_(timeout), what_(std::move(what)) {}
+  Result<void> speak_from(const GitNetwork& network);
 
   ProcessRunner& runner_;
   const Cancel& cancel_;
@@ -63,6 +66,9 @@ class Git {
   std::string what_;
   std::string program_;
   std::vector<std::string> environment_;
+  int network_fd_ = -1;
+  std::optional<TempDir> network_files_;
+  std::string resolv_conf_;  // a file in them
   // Until there is a repository of ours: where no configuration of somebody else's is found.
   std::filesystem::path folder_ = "/";
 };
@@ -94,6 +100,16 @@ std::string ssh_command(const GitSourceOptions& options) {
   return command;
 }
 
+Result<void> Git::speak_from(const GitNetwork& network) {
+  network_fd_ = network.namespace_fd;
+  if (!network.resolv_conf) return {};
+  SCANGATE_TRY(network_files_, TempDir::make(std::filesystem::temp_directory_path(), "git-network-"));
+  const std::filesystem::path file = network_files_->path() / "resolv.conf";
+  SCANGATE_CHECK(write_file_atomic(file, as_bytes(*network.resolv_conf), 0644));
+  resolv_conf_ = file.string();
+  return {};
+}
+
 Result<Git> Git::make(const GitUrl& url, const GitSourceOptions& options, ProcessRunner& runner, const Cancel& cancel) {
   if (url.remote.starts_with("file://") && options.file_remotes == FileRemotes::refused)
     return fail(Error(Fault::user, fmt::format("'{}' is a repository on this host", printable(url.str())))
@@ -109,6 +125,7 @@ Result<Git> Git::make(const GitUrl& url, const GitSourceOptions& options, Proces
     return fail(Error(Fault::host, "a git repository needs the program 'git', which is not installed")
                     .remedy("install git on this host"));
   git.program_ = std::move(*program);
+  if (options.network) SCANGATE_CHECK(git.speak_from(*options.network));
   auto& environment = git.environment_;
   environment.insert(environment.end(),
                      {"LC_ALL=C", "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
@@ -159,9 +176,14 @@ Result<Git::Answer> Git::ask(std::vector<std::string> arguments) const {
   command.directory = folder_;
   command.timeout = timeout_;
   command.dies_with_us = true;
-  command.before_exec = [] {
+  if (network_fd_ >= 0 && !resolv_conf_.empty()) command.namespaces = CLONE_NEWNS;
+  command.before_exec = [fd = network_fd_, names = resolv_conf_.c_str()]() -> int {
     ::umask(022);  // modes of a work tree depend on it
-    return 0;
+    if (fd < 0) return 0;
+    if (::setns(fd, CLONE_NEWNET) != 0) return errno;
+    if (*names == '\0') return 0;
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return errno;
+    return ::mount(names, "/etc/resolv.conf", nullptr, MS_BIND, nullptr) == 0 ? 0 : errno;
   };
   Answer answer;
   std::string complaints;

@@ -17,15 +17,22 @@ enum class FileRemotes { refused, allowed };  // file://: only where the caller 
 enum class GitFolder { removed, kept };
 enum class Submodules { skipped, fetched };
 
+// Where git speaks from, when not from our own network.
+struct GitNetwork {
+  int namespace_fd = -1;                   // for setns(2); open as long as the call lasts
+  std::optional<std::string> resolv_conf;  // the text of /etc/resolv.conf there; absent: the host's
+};
+
 struct GitSourceOptions {
   FileRemotes file_remotes = FileRemotes::refused;
   GitFolder git_folder = GitFolder::removed;  // `--keep-git-dir`; the address may say so, too
   Submodules submodules = Submodules::fetched;
   // "NAME=value": PATH to find git and ssh, proxies; of these and PATH alone something is passed on.
   std::vector<std::string> environment;
-  std::filesystem::path ca_bundle;              // for https; empty: the system's
-  std::filesystem::path ssh_agent;              // socket of an ssh agent; empty: no keys at all
-  std::filesystem::path known_hosts;            // empty: the host's /etc/ssh/ssh_known_hosts
+  std::filesystem::path ca_bundle;    // for https; empty: the system's
+  std::filesystem::path ssh_agent;    // socket of an ssh agent; empty: no keys at all
+  std::filesystem::path known_hosts;  // empty: the host's /etc/ssh/ssh_known_hosts
+  std::optional<GitNetwork> network;
   std::chrono::milliseconds timeout{1800'000};  // of each of git's commands: a hanging server ends the build
 };
 

@@ -214,6 +214,16 @@ Result<LoopbackListener> JobNetwork::listen_loopback(std::uint16_t port) const {
   return listening;
 }
 
+Result<UniqueFd> JobNetwork::open_socket(int family, int type, int protocol) const {
+  UniqueFd made;
+  SCANGATE_CHECK(enter([&]() -> Result<void> {
+    made = UniqueFd(socket(family, type | SOCK_CLOEXEC, protocol));
+    if (!made) return fail(host_error("cannot make a socket", errno));
+    return {};
+  }));
+  return made;
+}
+
 Result<bool> JobNetwork::accepts(std::uint16_t port) const {
   bool connected = false;
   SCANGATE_CHECK(enter([&]() -> Result<void> {

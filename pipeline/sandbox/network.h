@@ -81,6 +81,8 @@ class JobNetwork {
   // A listening TCP socket on 127.0.0.1 as programs in this network see it, served by our process from outside. Port 0
   // takes a free one. In host mode every process of the host reaches it.
   Result<LoopbackListener> listen_loopback(std::uint16_t port = 0) const;
+  // As socket(2), in this network: what connects it speaks from here.
+  Result<UniqueFd> open_socket(int family, int type, int protocol) const;
   // Whether something in this network takes connections at that port of 127.0.0.1.
   Result<bool> accepts(std::uint16_t port) const;
   // Whether the helper's name server answers a query within 5 s; false without a helper.

@@ -57,19 +57,6 @@ class Served(Case):
         return found
 
 
-class Add(Served):
-    def test_a_url(self):
-        files = self.build({"Dockerfile": f"FROM scratch\nADD --checksum={self.checksum} --chmod=u=rx,go= {self.url}/tool /bin/\n"})
-        self.assertEqual(files, {"bin": None, "bin/tool": "tool"})
-
-    def test_a_wrong_checksum_and_a_missing_file(self):
-        wrong = "sha256:" + "0" * 64
-        done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD --checksum={wrong} {self.url}/tool /\n"}))
-        self.assertIn(f"the checksum of {self.url}/tool is wrong: it is {self.checksum}, not {wrong}", done.err)
-        done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD {self.url}/none /\n"}))
-        self.assertIn(f"Dockerfile:2:5: {self.url}/none cannot be added: the server answered 404", done.err)
-        self.assertEqual(self.left_over(), [])
-
     def start_git_daemon(self):
         if not pathlib.Path("/usr/lib/git-core/git-daemon").exists():
             raise unittest.SkipTest("git daemon is not installed")
@@ -94,6 +81,20 @@ class Add(Served):
             time.sleep(0.1)
         raise AssertionError("git daemon does not answer")
 
+
+class Add(Served):
+    def test_a_url(self):
+        files = self.build({"Dockerfile": f"FROM scratch\nADD --checksum={self.checksum} --chmod=u=rx,go= {self.url}/tool /bin/\n"})
+        self.assertEqual(files, {"bin": None, "bin/tool": "tool"})
+
+    def test_a_wrong_checksum_and_a_missing_file(self):
+        wrong = "sha256:" + "0" * 64
+        done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD --checksum={wrong} {self.url}/tool /\n"}))
+        self.assertIn(f"the checksum of {self.url}/tool is wrong: it is {self.checksum}, not {wrong}", done.err)
+        done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD {self.url}/none /\n"}))
+        self.assertIn(f"Dockerfile:2:5: {self.url}/none cannot be added: the server answered 404", done.err)
+        self.assertEqual(self.left_over(), [])
+
     def test_a_git_repository(self):
         address = self.start_git_daemon()
         self.assertEqual(self.build({"Dockerfile": f"FROM scratch\nADD {address}#v1:docs /d/\n"}), {"d": None, "d/a.md": "A"})
@@ -114,13 +115,32 @@ class Add(Served):
 
 class AddInAJob(Served):
     def test_docker_build_and_buildah(self):
-        self.start_mirror()
+        self.start_mirror(sandbox={"allow_host_loopback": [int(self.url.rsplit(":", 1)[1])]})
         dockerfile = f"FROM debian:bookworm\nADD --checksum={self.checksum} {self.url}/tool /tool\nCOPY --parents --chmod=+x a/b /\n"
         job = Job(self, ["docker build -t app:1 .", "buildah bud -t app:2 ."], files={"Dockerfile": dockerfile, "a/b": "x"}, image="docker:latest", services=())
         done = job.run()
         self.assertEqual(done.code, 0, job.log)
         self.assertEqual(job.cleanup().code, 0)
         self.assertEqual(self.left_over(), [])
+
+    def test_a_git_repository(self):
+        address = self.start_git_daemon()
+        self.start_mirror(sandbox={"allow_host_loopback": [int(address.split(":")[2].split("/")[0])]})
+        job = Job(self, ["docker build -q -t app:1 ."], files={"Dockerfile": f"FROM debian:bookworm\nADD {address}#v1:docs /d/\n"}, image="docker:latest", services=())
+        self.assertEqual(job.run().code, 0, job.log)
+        self.assertEqual(job.cleanup().code, 0)
+
+    def test_add_reaches_no_more_than_run_does(self):
+        self.start_mirror()
+        address = self.start_git_daemon()
+        for source in (f"{self.url}/tool", address):
+            job = Job(self, ["docker build -q -t app:1 ."], files={"Dockerfile": f"FROM debian:bookworm\nADD {source} /x\n"}, image="docker:latest", services=())
+            done = job.run()
+            if "Network: own" not in job.log:
+                self.skipTest("jobs have no network of their own here")
+            self.assertNotEqual(done.code, 0, job.log)
+            self.assertRegex(job.log, "(?i)(refused|could ?n.t connect|failed to connect|unable to connect)")
+            self.assertEqual(job.cleanup().code, 0)
 
 
 if __name__ == "__main__":
