@@ -30,7 +30,7 @@ class BadInput(Case):
 
     def test_a_broken_dockerfile(self):
         for text, words in (("FROM scratch\nCOPPY a /a\n", ("Dockerfile:2:1", "COPPY", "COPY")),
-                            ("FROM scratch\nADD --checksum=sha256:12 http://127.0.0.1:1/x /x\n", ("Dockerfile:2:5", "not a digest")),
+                            ("FROM scratch\nADD --checksum=sha256:12 http://127.0.0.1:1/x /x\n", ("Dockerfile:2:26", "not a digest")),
                             ("FROM scratch\nCOPY missing /x\n", ("Dockerfile:2", "missing")),
                             ("RUN true\n", ("Dockerfile:1",)),
                             ("", ("Dockerfile",))):
