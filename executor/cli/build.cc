@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "executor/cli/commands.h"
 #include "executor/cli/context.h"
+#include "executor/engine/platform_build.h"
 #include "executor/engine/step_options.h"
 #include "pipeline/image/transfer.h"
 
@@ -85,9 +86,6 @@ Result<BuildRequest> request_of(const Options& options, const Context& context) 
   if (options.network != "host" && options.network != "none" && options.network != "default")
     return fail(Fault::user, fmt::format("--network '{}' is not one of default, host, none", options.network));
   request.network = options.network == "none" ? Network::none : Network::host;
-  if (!options.platform.empty()) {
-    SCANGATE_TRY(request.platform, Platform::parse(options.platform));
-  }
   SCANGATE_TRY(request.build_args, pairs(options.build_args, context.environment, "--build-arg"));
   SCANGATE_CHECK(take_step_flags(options, context, request));
   SCANGATE_TRY(request.labels, pairs(options.labels, {}, "--label"));
@@ -134,7 +132,9 @@ Result<ExitCode> build(Context& context, const Options& options) {
     names.push_back(std::move(reference));
   }
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::yes));
-  SCANGATE_TRY(const auto built, engine->build(request, names, context.cancel, context.progress()));
+  SCANGATE_TRY(auto platforms, parse_platforms(options.platform.empty() ? std::vector<std::string>() : std::vector<std::string>{options.platform}));
+  if (platforms.empty()) platforms.push_back(request.platform);
+  SCANGATE_TRY(const auto built, build_platforms(*engine, request, platforms, names, context.cancel, context.progress()));
   for (const auto& warning : built.warnings)
     context.progress().line(Level::warning, warning.str());
   if (built.failed_step) {
@@ -163,7 +163,7 @@ void add_build(CLI::App& app, Context& context) {
   command->add_option("--target", options->target, "Stage to build instead of the last")->type_name("STAGE");
   command->add_option("--build-arg", options->build_args, "Value of an ARG; may be given again")->type_name("K=V")->allow_extra_args(false);
   command->add_option("--label", options->labels, "Label of the image; may be given again")->type_name("K=V")->allow_extra_args(false);
-  command->add_option("--platform", options->platform, "os/architecture; the host's only")->type_name("PLATFORM");
+  command->add_option("--platform", options->platform, "os/architecture; several with commas give an index")->type_name("PLATFORM");
   command->add_option("--network", options->network, "Network of RUN steps: default, host, none");
   command->add_option("--secret", options->secrets, "Secret for RUN --mount=type=secret; may be given again")->type_name("id=ID,src=FILE|env=NAME")->allow_extra_args(false);
   command->add_option("--ssh", options->agents, "Agent for RUN --mount=type=ssh: default, or ID=SOCKET; may be given again")->type_name("ID[=SOCKET]")->allow_extra_args(false);

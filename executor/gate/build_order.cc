@@ -14,7 +14,6 @@ constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
 
 Result<void> refuse_unserved(const command::BuildRequest& asked) {
   const std::pair<bool, const char*> flags[] = {{!asked.no_cache_filter.empty(), "--no-cache-filter"},
-                                                {asked.platforms.size() > 1, "--platform with several platforms"},
                                                 {!asked.sbom.empty() && asked.sbom != "false", "--sbom"}};
   for (const auto& [given, name] : flags)
     if (given) return fail(Fault::user, fmt::format("docker build: {} is not supported yet", name));

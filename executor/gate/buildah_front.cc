@@ -8,6 +8,7 @@
 #include "executor/gate/docker_front.h"
 #include "executor/gate/image_copy.h"
 #include "executor/gate/job_login.h"
+#include "executor/gate/manifest_front.h"
 #include "executor/gate/tool_fronts.h"
 #include "executor/gate/working_containers.h"
 #include "pipeline/command/shell_words.h"
@@ -285,6 +286,7 @@ class BuildahFront {
   int operator()(const command::RmiRequest& asked) { return serve_docker_request(images_, call_, asked); }
   int operator()(const command::LoginRequest& asked) { return serve_login(images_, call_, "buildah login", asked); }
   int operator()(const command::LogoutRequest& asked) { return serve_logout(images_, call_, asked); }
+  int operator()(const command::ManifestRequest& asked) { return serve_manifest(images_, call_, asked); }
   int operator()(const command::HelpRequest& asked) {
     call_.print(asked.text);
     return 0;
@@ -366,7 +368,7 @@ int serve_buildah(ImageCommands& images, GateCall& call) {
 
 int serve_podman(ImageCommands& images, GateCall& call) {
   // podman and buildah share these commands' code and flags (--format, --layers, --tls-verify, --creds); podman(1).
-  static constexpr std::array<std::string_view, 5> kShared = {"build", "push", "pull", "login", "logout"};
+  static constexpr std::array<std::string_view, 6> kShared = {"build", "push", "pull", "login", "logout", "manifest"};
   const std::span<const std::string> words = call.arguments();
   const std::size_t first = !words.empty() && words[0] == "image" ? 1 : 0;
   if (words.size() > first && std::find(kShared.begin(), kShared.end(), words[first]) != kShared.end())

@@ -12,6 +12,7 @@
 #include "executor/gate/image_inspect.h"
 #include "executor/gate/image_list.h"
 #include "executor/gate/job_credentials.h"
+#include "executor/gate/manifest_front.h"
 #include "executor/gate/scanner_answer.h"
 #include "pipeline/command/docker.h"
 
@@ -223,6 +224,8 @@ class DockerFront {
     return run_container(images_, call_, asked);
   }
 
+  int operator()(const command::ManifestRequest& asked) { return serve_manifest(images_, call_, asked); }
+  int operator()(const command::ImagetoolsRequest& asked) { return serve_imagetools(images_, call_, asked); }
   int operator()(const command::ContainerRequest& asked) { return serve_containers(images_, call_, asked); }
 
  private:

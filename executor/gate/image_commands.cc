@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "executor/console/last_lines.h"
 #include "executor/console/log_section.h"
+#include "executor/engine/platform_build.h"
 #include "executor/gate/build_order.h"
 #include "executor/gate/container_table.h"
 #include "pipeline/image/image_index.h"
@@ -24,8 +25,10 @@ std::string build_metadata(const BuiltImage& built, const std::vector<Reference>
   std::string joined;
   for (const auto& name : names)
     joined += (joined.empty() ? "" : ",") + name.str();
-  nlohmann::ordered_json out = {{"containerimage.config.digest", built.config_digest.str()},
-                                {"containerimage.digest", built.manifest_digest.str()}};
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  // An index has no config.
+  if (built.config_digest != built.manifest_digest) out["containerimage.config.digest"] = built.config_digest.str();
+  out["containerimage.digest"] = built.manifest_digest.str();
   if (!joined.empty()) out["image.name"] = joined;
   return dump_json(out, 2) + "\n";
 }
@@ -99,14 +102,17 @@ Registry& ImageCommands::registry(GateCall& call) {
 Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequest& asked,
                                         const std::vector<Reference>& names, Progress& progress) {
   SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, store()));
+  SCANGATE_TRY(auto platforms, parse_platforms(asked.platforms));
+  if (platforms.empty()) platforms.push_back(order.request.platform);
   if (!is_told(call, progress)) {
-    SCANGATE_TRY(auto built, engine_.build(order.request, names, call.cancel, progress, &registry(call)));
+    SCANGATE_TRY(auto built,
+                 build_platforms(engine_, order.request, platforms, names, call.cancel, progress, &registry(call)));
     return finish_build(call, asked, names, std::move(built), progress);
   }
   LastLines watched(progress);
   const auto in_section = [&] {
     const LogSection section(call.console, "scangate_build", build_title(order.request, names, asked.tags));
-    return engine_.build(order.request, names, call.cancel, watched, &registry(call));
+    return build_platforms(engine_, order.request, platforms, names, call.cancel, watched, &registry(call));
   };
   SCANGATE_TRY(auto built, in_section());
   if (built.failed_step && call.console.mode() == ConsoleMode::job) watched.repeat(progress);

@@ -22,7 +22,8 @@ Result<void> save_archive(ImageCommands& images, GateCall& call, const std::vect
                           ArchiveForm form, const std::string& path) {
   std::vector<NamedImage> wanted;
   for (const auto& name : names) {
-    SCANGATE_TRY(const Digest digest, images.resolve(name));
+    // Only an OCI archive can hold several platforms.
+    SCANGATE_TRY(const Digest digest, form == ArchiveForm::oci ? images.resolve_named(name) : images.resolve(name));
     const auto reference = Reference::parse(name);
     // What was asked for by its id keeps no name in the archive, as with docker.
     const bool named = reference && images.store().find(*reference).value_or(std::nullopt).has_value();

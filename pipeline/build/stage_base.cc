@@ -3,11 +3,31 @@
 
 #include "base/text.h"
 #include "pipeline/build/stage_builder.h"
+#include "pipeline/image/image_index.h"
 #include "scan/inventory/inventory.h"
 
 namespace scangate::build {
 
 using dockerfile::BaseKind;
+
+namespace {
+
+// What a name of the store means for a platform. For this host whatever was built or pulled under it; for another one
+// only an image of that platform: nullopt when it has to be pulled.
+Result<std::optional<Digest>> stored_for_platform(const Store& store, const Digest& named, const Platform& platform) {
+  SCANGATE_TRY(const auto index, stored_index(store, named));
+  if (index) {
+    for (const Descriptor& entry : index->manifests)
+      if (entry.platform && platform_matches(platform, *entry.platform)) return std::optional(entry.digest);
+    return std::optional<Digest>();
+  }
+  if (platform_matches(Platform::host(), platform)) return std::optional(named);
+  SCANGATE_TRY(const Manifest manifest, store.manifest(named));
+  SCANGATE_TRY(const ImageConfig config, store.config(manifest));
+  return platform_matches(platform, config.platform) ? std::optional(named) : std::nullopt;
+}
+
+}  // namespace
 
 StageBuilder::StageBuilder(BuildWork& work, std::size_t stage)
     : work_(work), index_(stage), stage_(work.file.stages[stage]) {
@@ -145,6 +165,10 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
   if (!work_.request.pull) {
     SCANGATE_TRY(manifest_digest, work_.host.store->find(*reference));
   }
+  const std::optional<Digest> named = manifest_digest;
+  if (named) {
+    SCANGATE_TRY(manifest_digest, stored_for_platform(*work_.host.store, *named, work_.request.platform));
+  }
   const bool was_there = manifest_digest.has_value();
   if (!manifest_digest) {
     if (work_.host.registry == nullptr)
@@ -158,6 +182,13 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
           Error(pulled.error().fault(), fmt::format("base image {}: {}", reference->familiar(), pulled.error().text())),
           place));
     manifest_digest = pulled->manifest_digest;
+    // The name stays what it was for this host: later builds and `docker run` mean the host's image by it.
+    if (!platform_matches(Platform::host(), work_.request.platform)) {
+      if (named)
+        SCANGATE_CHECK(work_.host.store->tag(*reference, *named));
+      else
+        static_cast<void>(work_.host.store->untag(*reference));
+    }
   }
   SCANGATE_TRY(const Manifest manifest, work_.host.store->manifest(*manifest_digest));
   SCANGATE_TRY(state_.config, work_.host.store->config(manifest));

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "pipeline/build/stage_builder.h"
+#include "pipeline/image/image_index.h"
 
 namespace scangate::build {
 
@@ -38,6 +39,9 @@ Result<FileSource> StageBuilder::file_source(const std::optional<Word>& from) {
       std::optional<Digest> digest;
       if (!work_.request.pull) {
         SCANGATE_TRY(digest, work_.host.store->find(reference));
+        if (digest) {
+          SCANGATE_TRY(digest, platform_manifest(*work_.host.store, *digest, work_.request.platform));
+        }
       }
       if (!digest) {
         if (work_.host.registry == nullptr)

@@ -13,9 +13,9 @@ using Setting = BuildahConfig::Setting;
 const std::vector<std::string> kServed = {"add",    "bud",    "build",      "build-using-dockerfile",
                                           "commit", "config", "containers", "copy",
                                           "from",   "images", "info",       "inspect",
-                                          "login",  "logout", "pull",       "push",
-                                          "rm",     "rmi",    "run",        "tag",
-                                          "version"};
+                                          "login",  "logout", "manifest",   "pull",
+                                          "push",   "rm",     "rmi",        "run",
+                                          "tag",    "version"};
 constexpr std::string_view kNotYet = "not supported yet";
 constexpr std::string_view kUnchanged = "images leave as they were scanned, byte for byte";
 constexpr std::string_view kOwnSandbox = "steps run in the runner host's own sandbox";
@@ -99,10 +99,15 @@ class BuildahParser {
     if (name == "mount" || name == "umount" || name == "unmount" || name == "unshare")
       return fail(Error(Fault::user, fmt::format("buildah {}: is not served by scangate", name))
                       .remedy("a container's files stay outside of the job; use buildah copy and buildah run"));
-    if (name == "manifest")
-      return fail(Error(Fault::user, "buildah manifest: is not served by scangate")
-                      .remedy("images of one platform are pushed each on its own"));
+    if (name == "manifest") return manifest(args);
     return fail(flag::not_served("buildah", name, kServed));
+  }
+
+  Result<BuildahRequest> manifest(Args args) {
+    SCANGATE_TRY(auto parsed, parse_manifest_words("buildah manifest", ManifestRequest::Program::buildah, args));
+    out_.notes.insert(out_.notes.end(), parsed.notes.begin(), parsed.notes.end());
+    if (!parsed.help.empty()) return BuildahRequest(HelpRequest{std::move(parsed.help)});
+    return BuildahRequest(std::move(parsed.request));
   }
 
   template <class Parsed>

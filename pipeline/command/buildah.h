@@ -103,7 +103,7 @@ struct BuildahTag {
 using BuildahRequest =
     std::variant<BuildahBuild, BuildahPush, BuildahPull, BuildahFrom, BuildahCopy, BuildahRun, BuildahConfig,
                  BuildahCommit, BuildahRemove, BuildahContainers, BuildahTag, ImagesRequest, InspectRequest, RmiRequest,
-                 LoginRequest, LogoutRequest, HelpRequest>;
+                 LoginRequest, LogoutRequest, ManifestRequest, HelpRequest>;
 
 struct BuildahCommand {
   BuildahRequest request;

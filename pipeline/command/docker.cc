@@ -22,7 +22,8 @@ using flag::toggle;
 using flag::wrong_count;
 
 constexpr std::string_view kServed =
-    "build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, create, ps, "
+    "build, buildx build, push, pull, tag, login, logout, images, inspect, history, manifest, rmi, save, load, run, "
+    "create, ps, "
     "logs, exec, stop, kill, rm, wait, port, start, restart, cp, network, volume, version, info and the same under "
     "'docker image' and 'docker container' are";
 
@@ -99,6 +100,10 @@ class DockerParser {
     if (name == "container") return container(rest);
     if (name == "compose") return DockerRequest(ComposeArguments{{rest.begin(), rest.end()}});
     if (name == "image") return image(rest);
+    if (name == "manifest") {
+      SCANGATE_TRY(auto parsed, parse_manifest_words("docker manifest", ManifestRequest::Program::docker, rest));
+      return taken(std::move(parsed));
+    }
     if (name == "builder") return builder_group(rest);
     if (name == "buildx") return buildx(rest);
     if (name == "system" && !rest.empty() && rest[0] == "info") return info("docker system info", rest.subspan(1));
@@ -110,6 +115,13 @@ class DockerParser {
       if (request) return std::move(*request);
     }
     return fail(not_served("docker", name));
+  }
+
+  template <class Parsed>
+  DockerRequest taken(Parsed parsed) {
+    out_.notes.insert(out_.notes.end(), parsed.notes.begin(), parsed.notes.end());
+    if (!parsed.help.empty()) return HelpRequest{std::move(parsed.help)};
+    return std::move(parsed.request);
   }
 
   Result<std::optional<DockerRequest>> maybe_containers(const std::string& command, const std::string& verb,
@@ -132,9 +144,6 @@ class DockerParser {
         "build", "buildx", "push",    "pull", "tag",   "login",   "logout", "images",  "inspect", "rmi",
         "save",  "load",   "version", "info", "image", "history", "run",    "create",  "ps",      "logs",
         "exec",  "stop",   "kill",    "rm",   "wait",  "port",    "start",  "restart", "cp",      "rename"};
-    if (name == "manifest")
-      return Error(Fault::user, fmt::format("{}: 'manifest' is not served by scangate", group))
-          .remedy("images are built for the runner's own platform; push each and join them where all are");
     Error error(Fault::user, fmt::format("{}: '{}' is not served by scangate", group, printable(name)));
     if (const auto like = nearest(name, kNames))
       return std::move(error).remedy(fmt::format("did you mean '{}'?", *like));
@@ -210,6 +219,10 @@ class DockerParser {
     if (name == "build" || name == "b") return build("docker buildx build", tail, true, builder);
     if (name == "version") return DockerRequest(VersionRequest{.format = {}, .short_form = false, .buildx = true});
     if (name == "prune") return containers("docker buildx prune", "buildx prune", tail);
+    if (name == "imagetools") {
+      SCANGATE_TRY(auto parsed, parse_imagetools(tail));
+      return taken(std::move(parsed));
+    }
     for (const std::string_view verb : {"create", "use", "inspect", "ls", "rm", "stop"})
       if (name == verb) return builder_verb(name, tail);
     return fail(not_served("docker buildx", name));
@@ -508,8 +521,9 @@ Result<DockerCommand> parse_docker(std::span<const std::string> args) {
 
 std::string_view name_of(const DockerRequest& request) {
   static constexpr std::array<std::string_view, std::variant_size_v<DockerRequest>> kNames = {
-      "build", "push",    "pull", "tag",     "login", "logout",  "images", "inspect", "rmi",      "save",
-      "load",  "version", "info", "builder", "help",  "history", "run",    "compose", "container"};
+      "build",   "push",    "pull", "tag",     "login",     "logout",   "images",
+      "inspect", "rmi",     "save", "load",    "version",   "info",     "builder",
+      "help",    "history", "run",  "compose", "container", "manifest", "imagetools"};
   return kNames[request.index()];
 }
 

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "pipeline/command/docker_containers.h"
 #include "pipeline/command/docker_run.h"
+#include "pipeline/command/manifest.h"
 #include "pipeline/command/step_flags.h"
 
 namespace scangate::command {
@@ -158,10 +159,10 @@ struct ComposeArguments {
   std::vector<std::string> arguments;
 };
 
-using DockerRequest =
-    std::variant<BuildRequest, PushRequest, PullRequest, TagRequest, LoginRequest, LogoutRequest, ImagesRequest,
-                 InspectRequest, RmiRequest, SaveRequest, LoadRequest, VersionRequest, InfoRequest, BuilderRequest,
-                 HelpRequest, HistoryRequest, RunRequest, ComposeArguments, ContainerRequest>;
+using DockerRequest = std::variant<BuildRequest, PushRequest, PullRequest, TagRequest, LoginRequest, LogoutRequest,
+                                   ImagesRequest, InspectRequest, RmiRequest, SaveRequest, LoadRequest, VersionRequest,
+                                   InfoRequest, BuilderRequest, HelpRequest, HistoryRequest, RunRequest,
+                                   ComposeArguments, ContainerRequest, ManifestRequest, ImagetoolsRequest>;
 
 struct DockerCommand {
   DockerRequest request;

@@ -79,6 +79,33 @@ class Indexes(Tools):
         self.assertIn("is called application/vnd.in-toto+json, and is not JSON", job.log)
         self.assertEqual(self.registry.blobs(), [])
 
+    def test_docker_manifest_and_imagetools(self):
+        folder, _, parts = self.layout("good")
+        job = self.run_job([self.UNPACK, 'for a in amd64 arm64; do skopeo --override-arch $a copy oci:good "docker://$NAME:$a"; done',
+                            'docker manifest create "$NAME:1" "$NAME:amd64" "$NAME:arm64"', 'docker manifest annotate --variant v8 "$NAME:1" "$NAME:arm64"',
+                            'docker manifest inspect "$NAME:1" | grep variant', 'docker manifest push --purge "$NAME:1"', 'docker manifest inspect "$NAME:none" || echo none $?',
+                            'docker buildx imagetools create -t "$NAME:2" "$NAME:amd64" "$NAME:arm64"', 'docker buildx imagetools inspect --format "{{.Manifest.Digest}}" "$NAME:2"',
+                            'buildah manifest create list "docker://$NAME:amd64"', 'buildah manifest add list "$NAME:arm64"', 'buildah manifest push --all list "docker://$NAME:3"'],
+                           files=self.files_of(folder))
+        self.assertIn('"variant": "v8"', job.log)
+        self.assertIn("\nnone 1\n", job.log)
+        for tag in ("1", "2", "3"):
+            index = json.loads(self.document(tag))
+            self.assertEqual([entry["digest"] for entry in index["manifests"]], parts)
+        self.assertEqual(json.loads(self.document("1"))["manifests"][1]["platform"], {"architecture": "arm64", "os": "linux", "variant": "v8"})
+
+    def document(self, tag):
+        digest = self.manifest(tag)[7:]
+        return (self.registry.folder / f"data/docker/registry/v2/blobs/sha256/{digest[:2]}/{digest}/data").read_text()
+
+    def test_a_build_for_several_platforms(self):
+        dockerfile = "FROM scratch AS base\nARG TARGETARCH\nCOPY app.txt /app-$TARGETARCH\n\nFROM base\nLABEL a=b\n"
+        self.run_job(['docker buildx build --platform linux/amd64,linux/arm64 -t "$NAME:1" --metadata-file meta.json --push .', 'grep $(crane digest "$NAME:1") meta.json',
+                      'docker buildx build --platform linux/s390x -t "$NAME:2" .', 'docker push "$NAME:2"'], dockerfile=dockerfile)
+        index = json.loads(self.document("1"))
+        self.assertEqual([entry["platform"]["architecture"] for entry in index["manifests"]], ["amd64", "arm64"])
+        self.assertIn("config", json.loads(self.document("2")))
+
     def test_by_hand(self):
         folder, digest, _ = self.layout("good")
         bad, _, _ = self.layout("bad", bad=True)

@@ -104,8 +104,9 @@ TEST(Buildah, RefusesByName) {
       {{"mount", "c"},
        "buildah mount: is not served by scangate (a container's files stay outside of the job; use buildah copy and "
        "buildah run)"},
-      {{"manifest", "create", "x"},
-       "buildah manifest: is not served by scangate (images of one platform are pushed each on its own)"},
+      {{"manifest", "add", "x"},
+       "buildah manifest add: requires exactly 2 arguments, the list and the image (see 'buildah manifest add "
+       "--help')"},
       {{"comit", "c"}, "buildah: 'comit' is not served by scangate (did you mean 'commit'?)"},
       {{"bud", "--secret", "x", "."},
        "buildah bud: --secret: a secret is given by key=value pairs (write id=ID,src=FILE)"},

@@ -146,8 +146,9 @@ TEST(Docker, GlobalFlagsStandBeforeTheCommand) {
 
 TEST(Docker, RefusalsSayWhatIsServed) {
   const std::string served =
-      " (build, buildx build, push, pull, tag, login, logout, images, inspect, history, rmi, save, load, run, create, "
-      "ps, logs, exec, stop, kill, rm, wait, port, start, restart, cp, network, volume, version, info and the same "
+      " (build, buildx build, push, pull, tag, login, logout, images, inspect, history, manifest, rmi, save, load, "
+      "run, create, ps, logs, exec, stop, kill, rm, wait, port, start, restart, cp, network, volume, version, info and "
+      "the same "
       "under 'docker image' and 'docker container' are)";
   const std::pair<Args, std::string> cases[] = {
       {{"swarm", "init"}, "docker: 'swarm' is not served by scangate" + served},
@@ -163,10 +164,12 @@ TEST(Docker, RefusalsSayWhatIsServed) {
       {{"volume", "create", "a/b"}, "docker volume create: 'a/b' is no name"},
       {{"volume", "connect", "a", "b"},
        "docker volume: 'connect' is not served by scangate (create, rm, ls, inspect, prune are)"},
-      {{"manifest", "create", "a", "b"},
-       "docker: 'manifest' is not served by scangate (images are built for the runner's own platform; push each and "
-       "join "
-       "them where all are)"},
+      {{"manifest", "create", "a"},
+       "docker manifest create: requires the list and its images (see 'docker manifest create --help')"},
+      {{"manifest", "add", "a", "b"},
+       "docker manifest: 'add' is not served by scangate (create, annotate, inspect, push, rm are)"},
+      {{"buildx", "imagetools", "create", "a"},
+       "docker buildx imagetools create: no --tag (name the new image with --tag)"},
       {{"psuh", "a"}, "docker: 'psuh' is not served by scangate (did you mean 'push'?)"},
       {{"image", "mount", "a"}, "docker image: 'mount' is not served by scangate" + served},
       {{"build", "--taag", "x", "."}, "docker build: unknown flag: --taag (did you mean --tag?)"},

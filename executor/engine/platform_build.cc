@@ -1,0 +1,64 @@
+#include "executor/engine/platform_build.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "pipeline/image/image_index.h"
+
+namespace scangate {
+
+// More than there are; each is a whole build.
+constexpr std::size_t kMaxPlatforms = 32;
+
+Result<std::vector<Platform>> parse_platforms(const std::vector<std::string>& texts) {
+  std::vector<Platform> out;
+  for (const auto& text : texts)
+    for (const auto& word : split(text, ',')) {
+      SCANGATE_TRY(Platform platform, Platform::parse(word));
+      if (std::ranges::find(out, platform) == out.end()) out.push_back(std::move(platform));
+      if (out.size() > kMaxPlatforms) return fail(Fault::user, fmt::format("more than {} platforms", kMaxPlatforms));
+    }
+  return out;
+}
+
+Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const std::vector<Platform>& platforms,
+                                   const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
+                                   Registry* registry) {
+  if (platforms.size() == 1) {
+    request.platform = platforms.front();
+    return engine.build(request, names, cancel, progress, registry);
+  }
+  Store& store = *engine.store();
+  SCANGATE_TRY(const auto lease, store.lease());
+  ImageIndex index{.media_type = std::string(media_type::kOciIndex), .manifests = {}, .annotations = {}};
+  BuiltImage out;
+  std::size_t steps = 0;
+  std::size_t cached_steps = 0;
+  for (const auto& platform : platforms) {
+    progress.line(Level::info, "building for " + platform.str());
+    request.platform = platform;
+    auto built = engine.build(request, {}, cancel, progress, registry);
+    if (!built) return fail(std::move(built).error().during("building for " + platform.str()));
+    out = std::move(*built);
+    if (out.failed_step) return out;
+    steps += out.steps;
+    cached_steps += out.cached_steps;
+    SCANGATE_TRY(Descriptor entry, index_entry(store, out.manifest_digest));
+    // What a base image calls itself decides what the image is: an index that says otherwise would mislead.
+    if (!platform_matches(platform, *entry.platform))
+      return fail(Error(Fault::user, fmt::format("the build for {} gave an image for {}", platform.str(),
+                                                 printable(entry.platform->str())))
+                      .remedy("its base image has no such platform"));
+    if (entry.platform->variant.empty()) entry.platform->variant = platform.variant;
+    index.manifests.push_back(std::move(entry));
+  }
+  out.steps = steps;
+  out.cached_steps = cached_steps;
+  SCANGATE_TRY(out.manifest_digest, store.put_blob(to_json(index)));
+  out.config_digest = out.manifest_digest;
+  for (const auto& name : names)
+    SCANGATE_CHECK(store.tag(name, out.manifest_digest));
+  return out;
+}
+
+}  // namespace scangate
