@@ -23,6 +23,14 @@ Result<void> refuse_unserved(const command::BuildRequest& asked) {
   return {};
 }
 
+// Asked for, without effect on the image.
+void tell_unused(GateCall& call, const command::BuildRequest& asked) {
+  if (!asked.cache_from.empty() || !asked.cache_to.empty())
+    call.say("note: --cache-from and --cache-to have no effect: steps are cached on this host, for the project\n");
+  if (!asked.provenance.empty() && asked.provenance != "false")
+    call.say("note: --provenance has no effect yet: the image gets no attestation\n");
+}
+
 // `path` relative to the job's project, as messages and reports name it; empty when it is outside or the project
 // itself.
 std::string in_project(const GateContext& context, const std::string& path) {
@@ -108,6 +116,7 @@ Result<void> take_agents(GateCall& call, const command::BuildRequest& asked, Bui
 Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
                                Store& store) {
   SCANGATE_CHECK(refuse_unserved(asked));
+  tell_unused(call, asked);
   BuildOrder order;
   BuildRequest& build = order.request;
   build.target = asked.target;

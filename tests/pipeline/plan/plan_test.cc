@@ -86,7 +86,7 @@ TEST(Plan, WhatIsNotServedIsANote) {
   EXPECT_EQ(
       notes(plan->jobs.at(0)),
       (Lines{".gitlab-ci.yml:3:7: docker: 'swarm' is not served by scangate (build, buildx build, push, pull, tag, "
-             "login, logout, images, inspect, history, rmi, save, load, run, create, ps, logs, exec, stop, kill, rm, "
+             "login, logout, images, inspect, history, manifest, rmi, save, load, run, create, ps, logs, exec, stop, kill, rm, "
              "wait, port, start, restart, cp, network, volume, version, info and the same under 'docker image' and "
              "'docker container' are)",
              ".gitlab-ci.yml:4:7: podman push: requires exactly 1 argument, the image (see 'docker push --help')",
