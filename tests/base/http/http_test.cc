@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/hmac.h>
+#include <sys/socket.h>
 
 #include <thread>
 
@@ -65,6 +66,23 @@ TEST_F(HttpTest, GivesStatusHeadersAndBody) {
   EXPECT_EQ(requests[0].header("content-type"), "");
   EXPECT_EQ(requests[0].header("accept-encoding"), "");
   EXPECT_THAT(server.complaints(), testing::IsEmpty());
+}
+
+TEST_F(HttpTest, ConnectsWithTheSocketsItIsGiven) {
+  HttpServer server([](const ServerRequest&) { return ServerReply{.body = "here"}; });
+  int made = 0;
+  transport_ = make_curl_transport({}, [&](int family, int type, int protocol) -> Result<UniqueFd> {
+    ++made;
+    return UniqueFd(::socket(family, type | SOCK_CLOEXEC, protocol));
+  });
+  ASSERT_TRUE(send({.url = server.url("/")}));
+  EXPECT_EQ(body_.text(), "here");
+  EXPECT_EQ(made, 1);
+  transport_ =
+      make_curl_transport({}, [](int, int, int) -> Result<UniqueFd> { return fail(Fault::host, "no sockets"); });
+  const auto refused = send({.url = server.url("/")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(server.requests().size(), 1U);
 }
 
 TEST_F(HttpTest, ReadsChunkedBodies) {

@@ -109,6 +109,23 @@ TEST_F(NetworkTest, HostsLoopbackIsNotReachedFromInside) {
   EXPECT_NE(said.find("gateway "), std::string::npos) << said;
 }
 
+TEST_F(NetworkTest, SocketsMadeInItSpeakFromIt) {
+  auto network = make(NetworkChoice::none);
+  if (!network) GTEST_SKIP() << network.error().text();
+  const auto inside = (*network)->listen_loopback();
+  ASSERT_TRUE(inside) << inside.error().text();
+  auto outside = listen_on_loopback();
+  if (outside && outside->port == inside->port) outside = listen_on_loopback();  // free in both: not the other's
+  ASSERT_TRUE(outside) << outside.error().text();
+  const auto connects = [&](std::uint16_t port) {
+    const auto made = (*network)->open_socket(AF_INET, SOCK_STREAM, 0);
+    const sockaddr_in address = loopback_address(port);
+    return made && connect(made->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  };
+  EXPECT_TRUE(connects(inside->port));
+  EXPECT_FALSE(connects(outside->port));
+}
+
 TEST_F(NetworkTest, ListedPortsOfTheHostsLoopbackAreReached) {
   const auto host = make(NetworkChoice::host);
   ASSERT_TRUE(host);
