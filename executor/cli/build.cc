@@ -6,6 +6,7 @@
 #include "executor/cli/context.h"
 #include "executor/engine/platform_build.h"
 #include "executor/engine/step_options.h"
+#include "pipeline/git_source/git_source.h"
 #include "pipeline/image/transfer.h"
 
 namespace scangate::cli {
@@ -77,7 +78,7 @@ Result<void> take_step_flags(const Options& options, const Context& context, Bui
   return {};
 }
 
-Result<BuildRequest> request_of(const Options& options, const Context& context) {
+Result<BuildRequest> request_of(const Options& options, const Context& context, bool from_repository) {
   BuildRequest request;
   request.context = options.context;
   request.target = options.target;
@@ -98,7 +99,7 @@ Result<BuildRequest> request_of(const Options& options, const Context& context) 
   if (options.dockerfile == "-") {
     SCANGATE_TRY(request.dockerfile_text, read_fd(0, kMaxDockerfileBytes, "standard input"));
     request.dockerfile_name = "Dockerfile";
-  } else {
+  } else if (!from_repository) {
     // As docker: a relative -f is relative to where the user stands, not to the context.
     const std::filesystem::path file = options.dockerfile.empty() ? std::filesystem::path(options.context) / "Dockerfile" : std::filesystem::path(options.dockerfile);
     std::error_code ignored;
@@ -123,15 +124,38 @@ Result<ExitCode> check(Context& context, const BuildRequest& request) {
   return warnings.empty() ? ExitCode::done : ExitCode::failed;
 }
 
+// A context that is a repository: its work tree in a folder of the store.
+Result<TempDir> fetch_context(Context& context, Engine& engine, const GitUrl& url, const Options& options, BuildRequest& request) {
+  SCANGATE_TRY(TempDir folder, engine.store()->make_work_folder("context-"));
+  context.progress().line(Level::info, "fetching " + url.str());
+  std::filesystem::path agent;
+  for (const auto& each : request.ssh_agents)
+    if (each.id == "default") agent = each.socket;
+  SCANGATE_TRY(const GitTree tree, engine.fetch_repository(url, folder.path(), agent, context.cancel));
+  request.context = tree.folder;
+  if (options.dockerfile != "-") {
+    request.dockerfile_text.reset();
+    request.dockerfile = std::filesystem::path("/" + options.dockerfile).lexically_normal().relative_path().string();
+    request.dockerfile_name = request.dockerfile.empty() ? "Dockerfile" : request.dockerfile;
+  }
+  return folder;
+}
+
 Result<ExitCode> build(Context& context, const Options& options) {
-  SCANGATE_TRY(const BuildRequest request, request_of(options, context));
-  if (options.check) return check(context, request);
+  SCANGATE_TRY(const auto repository, parse_git_url(options.context, GitShorthand::allowed));
+  SCANGATE_TRY(BuildRequest request, request_of(options, context, repository.has_value()));
+  if (options.check && !repository) return check(context, request);
   std::vector<Reference> names;
   for (const auto& name : options.names) {
     SCANGATE_TRY(auto reference, Reference::parse(name));
     names.push_back(std::move(reference));
   }
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::yes));
+  std::optional<TempDir> fetched;
+  if (repository) {
+    SCANGATE_TRY(fetched, fetch_context(context, *engine, *repository, options, request));
+  }
+  if (options.check) return check(context, request);
   SCANGATE_TRY(auto platforms, parse_platforms(options.platform.empty() ? std::vector<std::string>() : std::vector<std::string>{options.platform}));
   if (platforms.empty()) platforms.push_back(request.platform);
   SCANGATE_TRY(const auto built, build_platforms(*engine, request, platforms, names, context.cancel, context.progress()));
@@ -176,7 +200,7 @@ void add_build(CLI::App& app, Context& context) {
   command->add_flag("--no-cache", options->no_cache, "Run every step again");
   command->add_flag("--check", options->check, "Only tell the build checks' warnings; nothing is built");
   command->add_flag("--pull", options->pull, "Ask the registry for newer base images");
-  command->add_option("context", options->context, "Folder that COPY and ADD read from")->required()->type_name("CONTEXT");
+  command->add_option("context", options->context, "Folder that COPY and ADD read from, or a git repository: URL#ref:folder")->required()->type_name("CONTEXT");
   command->callback([options, &context] { context.guard([&] { return build(context, *options); }); });
 }
 

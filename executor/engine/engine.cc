@@ -48,6 +48,8 @@ struct Engine::State {
   std::optional<Snapshots> snapshots;
   std::atomic<const JobNetwork*> network = nullptr;
 
+  std::shared_ptr<HttpTransport> build_transport(const JobNetwork* from) const;
+  GitSourceOptions git_options(const JobNetwork* from) const;
   Result<Inventory> inventory(const ImageFacts& facts, const Manifest& manifest, const Cancel& cancel,
                               Progress& progress);
   ScanResult undecided(const NamedManifest& image, const Error& error) const;
@@ -145,6 +147,28 @@ void Engine::use_network(const JobNetwork* network) {
   state_->network = network;
 }
 
+// What a Dockerfile asks for comes from where its RUN steps are: a job cannot reach the host's loopback by ADD either.
+std::shared_ptr<HttpTransport> Engine::State::build_transport(const JobNetwork* from) const {
+  if (from == nullptr || from->is_host()) return transport;
+  return make_curl_transport(run_environment, [from](int family, int type, int protocol) {
+    return from->open_socket(family, type, protocol);
+  });
+}
+
+GitSourceOptions Engine::State::git_options(const JobNetwork* from) const {
+  GitSourceOptions git{.environment = tool_environment};
+  if (from != nullptr && !from->is_host())
+    git.network = GitNetwork{.namespace_fd = from->namespace_fd(), .resolv_conf = from->resolv_conf()};
+  return git;
+}
+
+Result<GitTree> Engine::fetch_repository(const GitUrl& url, const fs::path& folder, const fs::path& agent,
+                                         const Cancel& cancel) {
+  GitSourceOptions options = state_->git_options(state_->network);
+  options.ssh_agent = agent;
+  return fetch_git_source(url, folder, options, state_->runner, cancel);
+}
+
 Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,
                                  Progress& progress, Registry* registry) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
@@ -153,17 +177,8 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
   const auto& builds = state_->settings.builds;
   std::optional<std::chrono::seconds> run_timeout;
   if (builds.run_timeout_minutes > 0) run_timeout = std::chrono::minutes(builds.run_timeout_minutes);
-  // What a Dockerfile asks for comes from where its RUN steps are: a job cannot reach the host's loopback by ADD
-  // either.
   const JobNetwork* network = state_->network;
-  std::shared_ptr<HttpTransport> transport = state_->transport;
-  GitSourceOptions git{.environment = state_->tool_environment};
-  if (network != nullptr && !network->is_host()) {
-    transport = make_curl_transport(state_->run_environment, [network](int family, int type, int protocol) {
-      return network->open_socket(family, type, protocol);
-    });
-    git.network = GitNetwork{.namespace_fd = network->namespace_fd(), .resolv_conf = network->resolv_conf()};
-  }
+  const auto transport = state_->build_transport(network);
   const BuildHost host{.store = state_->store,
                        .snapshots = snapshots,
                        .sandbox = sandbox,
@@ -171,7 +186,7 @@ Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<
                        .registry = registry == nullptr ? state_->registry.get() : registry,
                        .transport = transport.get(),
                        .runner = &state_->runner,
-                       .git = std::move(git),
+                       .git = state_->git_options(network),
                        .run_environment = state_->run_environment,
                        .run_timeout = run_timeout,
                        .cache_mounts_bytes = builds.cache_mounts_bytes.value_or(kCacheMountsBytes)};

@@ -65,6 +65,11 @@ class Engine {
   Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,
                            Progress& progress, Registry* registry = nullptr);
 
+  // A build context: the work tree of a remote repository, in `folder`, which exists and is empty. It is fetched from
+  // where RUN steps are. `agent`: socket of an ssh agent, or empty.
+  Result<GitTree> fetch_repository(const GitUrl& url, const std::filesystem::path& folder,
+                                   const std::filesystem::path& agent, const Cancel& cancel);
+
   // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read.
   // Errors: the store's and the layers'; callers that guard a push treat each as undecided.
   Result<ScanResult> scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "executor/engine/step_options.h"
 #include "executor/gate/tar_context.h"
+#include "pipeline/git_source/git_source.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
@@ -97,6 +98,29 @@ Result<void> take_secrets(GateCall& call, const command::BuildRequest& asked, Bu
   return {};
 }
 
+// The whole work tree, at its commit. A credential of the job's in the address is for its own host alone.
+Result<void> take_repository(GateCall& call, const command::BuildRequest& asked, GitUrl url, const GateContext& context,
+                             Engine& engine, BuildOrder& order) {
+  if (asked.dockerfile == "-") {
+    SCANGATE_TRY(order.request.dockerfile_text, call.read_input(kMaxDockerfileBytes, "the Dockerfile"));
+  } else {
+    order.request.dockerfile = fs::path("/" + asked.dockerfile).lexically_normal().relative_path().string();
+  }
+  order.request.dockerfile_name = order.request.dockerfile.empty() ? "Dockerfile" : order.request.dockerfile;
+  if (context.broker) {
+    url.user = context.broker->reveal(url.user, url.host());
+    url.password = context.broker->reveal(url.password, url.host());
+  }
+  fs::path agent;
+  for (const auto& each : order.request.ssh_agents)
+    if (each.id == "default") agent = each.socket;
+  SCANGATE_TRY(order.unpacked, engine.store()->make_work_folder("context-"));
+  call.console.line(Level::info, "fetching " + url.str());
+  SCANGATE_TRY(const GitTree tree, engine.fetch_repository(url, order.unpacked->path(), agent, call.cancel));
+  order.request.context = tree.folder;
+  return {};
+}
+
 Result<void> take_agents(GateCall& call, const command::BuildRequest& asked, BuildOrder& order) {
   for (const auto& each : asked.steps.agents) {
     const std::string path = each.path.empty() ? call.variable("SSH_AUTH_SOCK").value_or("") : each.path;
@@ -114,7 +138,7 @@ Result<void> take_agents(GateCall& call, const command::BuildRequest& asked, Bui
 }  // namespace
 
 Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
-                               Store& store) {
+                               Engine& engine) {
   SCANGATE_CHECK(refuse_unserved(asked));
   tell_unused(call, asked);
   BuildOrder order;
@@ -140,13 +164,18 @@ Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& aske
   SCANGATE_CHECK(take_agents(call, asked, order));
 
   if (asked.context == "-") {
-    SCANGATE_CHECK(take_stdin(call, asked, store, order));
+    SCANGATE_CHECK(take_stdin(call, asked, *engine.store(), order));
     return order;
   }
-  if (asked.context.find("://") != std::string::npos || asked.context.starts_with("git@"))
+  SCANGATE_TRY(const auto repository, parse_git_url(asked.context, GitShorthand::allowed));
+  if (repository) {
+    SCANGATE_CHECK(take_repository(call, asked, *repository, context, engine, order));
+    return order;
+  }
+  if (asked.context.find("://") != std::string::npos)
     return fail(
         Error(Fault::user, fmt::format("the build context '{}' is not served", redact(printable(asked.context))))
-            .remedy("give a folder, or a tar on standard input with '-'"));
+            .remedy("give a folder, a git repository, or a tar on standard input with '-'"));
   auto folder = call.files.open_folder(asked.context);
   if (!folder)
     return fail(Fault::user, fmt::format("the build context '{}' is no folder of the job: {}", printable(asked.context),

@@ -14,13 +14,13 @@ namespace scangate {
 struct BuildOrder {
   BuildRequest request;
   UniqueFd folder;                  // the context, when it is a folder of the job
-  std::optional<TempDir> unpacked;  // the context, when it came as a tar
+  std::optional<TempDir> unpacked;  // the context, when it came as a tar or from a repository
   std::vector<UniqueFd> agents;     // sockets of the job's ssh agents
 };
 
 // Errors: Fault::user for a context that is not there, and for every flag that the builder cannot honour: an image
 // built without it would not be what was asked for.
 Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
-                               Store& store);
+                               Engine& engine);
 
 }  // namespace scangate

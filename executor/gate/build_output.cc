@@ -7,7 +7,9 @@ namespace scangate {
 Result<BuildOutput> parse_build_output(const std::string& text) {
   BuildOutput out;
   std::string type = text.find('=') == std::string::npos ? "local" : "";
-  if (type.empty()) {
+  if (type == "local") {
+    out.path = text;
+  } else {
     for (const std::string& item : split(text, ',')) {
       const std::size_t equals = item.find('=');
       const std::string key = item.substr(0, equals);
@@ -30,9 +32,14 @@ Result<BuildOutput> parse_build_output(const std::string& text) {
     out.archive = ArchiveForm::docker;
   else if (type == "oci")
     out.archive = ArchiveForm::oci;
+  else if (type == "local" && !out.path.empty() && out.path != "-")
+    out.local = true;
+  else if (type == "local")
+    return fail(
+        Error(Fault::user, "docker build: --output type=local needs a folder").remedy("-o type=local,dest=FOLDER"));
   else if (type != "image" && type != "docker")
     return fail(Error(Fault::user, fmt::format("docker build: --output type '{}' is not served", printable(type)))
-                    .remedy("docker, oci, image and registry are"));
+                    .remedy("local, docker, oci, image and registry are"));
   return out;
 }
 

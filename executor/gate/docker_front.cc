@@ -1,11 +1,15 @@
 #include "executor/gate/docker_front.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "executor/gate/build_output.h"
 #include "executor/gate/compose_front.h"
 #include "executor/gate/container_commands.h"
+#include "executor/gate/container_copy.h"
 #include "executor/gate/container_run.h"
 #include "executor/gate/go_template.h"
 #include "executor/gate/image_files.h"
@@ -27,6 +31,7 @@ class DockerFront {
   DockerFront(ImageCommands& images, GateCall& call) : images_(images), call_(call) {}
 
   int operator()(const command::BuildRequest& asked) {
+    if (asked.check) return check(asked);
     std::vector<Reference> names;
     std::vector<BuildOutput> outputs;
     bool push = asked.push;
@@ -55,6 +60,10 @@ class DockerFront {
     }
     const std::string id = built->config_digest.str();
     for (const auto& output : outputs) {
+      if (output.local) {
+        if (auto written = write_files(built->manifest_digest, output.path); !written)
+          return call_.fail_with(written.error());
+      }
       if (!output.archive) continue;
       const auto saved =
           save_archive(images_, call_, {names.empty() ? id : names[0].str()}, *output.archive, output.path);
@@ -229,6 +238,27 @@ class DockerFront {
   int operator()(const command::ContainerRequest& asked) { return serve_containers(images_, call_, asked); }
 
  private:
+  // `docker build -o FOLDER`: what the image holds, for the job's own user.
+  Result<void> write_files(const Digest& image, const std::string& folder) {
+    SCANGATE_TRY(Snapshots * snapshots, images_.engine().snapshots());
+    SCANGATE_TRY(const Manifest manifest, images_.store().manifest(image));
+    SCANGATE_TRY(const ImageConfig config, images_.store().config(manifest));
+    SCANGATE_TRY(const Workspace mounted, snapshots->mount_read_only(config.diff_ids, call_.cancel, call_.console));
+    SCANGATE_TRY(const UniqueFd root, open_file(mounted.root(), O_PATH | O_DIRECTORY));
+    SCANGATE_CHECK(call_.files.make_folder(folder));
+    return copy_content(root.get(), "/", call_.request.root.get(), call_.files.absolute(folder), CopiedOwners::ours,
+                        call_.cancel);
+  }
+
+  int check(const command::BuildRequest& asked) {
+    const auto warnings = images_.check(call_, asked);
+    if (!warnings) return call_.fail_with(warnings.error());
+    for (const auto& warning : *warnings)
+      call_.print(warning.str() + "\n");
+    if (warnings->empty()) call_.print("Check complete, no warnings found.\n");
+    return warnings->empty() ? 0 : kCommandFailed;
+  }
+
   Result<std::string> inspected(const std::string& name, const std::string& type) {
     if (type != "image")
       if (auto json = inspect_container(images_, call_, name)) return std::move(*json);

@@ -99,9 +99,14 @@ Registry& ImageCommands::registry(GateCall& call) {
   return *call.registry;
 }
 
+Result<std::vector<BuildWarning>> ImageCommands::check(GateCall& call, const command::BuildRequest& asked) {
+  SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, engine_));
+  return check_build(order.request, call.console);
+}
+
 Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequest& asked,
                                         const std::vector<Reference>& names, Progress& progress) {
-  SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, store()));
+  SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, engine_));
   SCANGATE_TRY(auto platforms, parse_platforms(asked.platforms));
   if (platforms.empty()) platforms.push_back(order.request.platform);
   if (!is_told(call, progress)) {
@@ -121,7 +126,7 @@ Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequ
 
 Result<BuiltImage> ImageCommands::build_text(GateCall& call, const command::BuildRequest& asked, std::string dockerfile,
                                              std::string name, Progress& progress) {
-  SCANGATE_TRY(BuildOrder order, build_order(call, asked, context_, store()));
+  SCANGATE_TRY(BuildOrder order, build_order(call, asked, context_, engine_));
   order.request.dockerfile_text = std::move(dockerfile);
   order.request.dockerfile_name = std::move(name);
   // One line of a script, such as `buildah run`: its output is the script's own, and is not folded away.

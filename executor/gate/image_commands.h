@@ -59,6 +59,8 @@ class ImageCommands {
 
   // Builds as `asked` and tags with `names`; writes the files that `asked` names (image id, metadata) and tells
   // warnings. A step that failed is in the result, as build_image gives it.
+  // What the build checks say of it; nothing is built.
+  Result<std::vector<BuildWarning>> check(GateCall& call, const command::BuildRequest& asked);
   Result<BuiltImage> build(GateCall& call, const command::BuildRequest& asked, const std::vector<Reference>& names,
                            Progress& progress);
   // The same from a Dockerfile that the gate makes itself; `name` stands for it in messages and reports.

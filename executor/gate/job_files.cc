@@ -49,6 +49,20 @@ Result<UniqueFd> JobFiles::open_folder(std::string_view path) const {
   return open_in_root(root_fd_, absolute(path), O_RDONLY | O_DIRECTORY);
 }
 
+Result<UniqueFd> JobFiles::make_folder(std::string_view path) const {
+  const std::filesystem::path whole = absolute(path);
+  UniqueFd folder;
+  std::filesystem::path so_far;
+  for (const auto& part : whole) {
+    so_far /= part;
+    auto next = open_folder(so_far.string());
+    if (!next && folder && mkdirat(folder.get(), part.c_str(), 0755) == 0) next = open_folder(so_far.string());
+    if (!next) return next;
+    folder = std::move(*next);
+  }
+  return folder;
+}
+
 Result<UniqueFd> JobFiles::open_file(std::string_view path) const {
   SCANGATE_TRY(UniqueFd fd, open_in_root(root_fd_, absolute(path), O_RDONLY | O_NONBLOCK | O_NOCTTY));
   SCANGATE_CHECK(must_be_plain(fd.get(), path));

@@ -22,6 +22,8 @@ class JobFiles {
 
   // Errors: Fault::host with the path as it was written; Fault::user for what is no plain file.
   Result<UniqueFd> open_folder(std::string_view path) const;
+  // The same, made with all above it where they are missing.
+  Result<UniqueFd> make_folder(std::string_view path) const;
   Result<UniqueFd> open_file(std::string_view path) const;
   // A name for a socket (O_PATH), to connect to; an empty descriptor when it is something else.
   Result<UniqueFd> open_socket(std::string_view path) const;

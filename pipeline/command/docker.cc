@@ -281,6 +281,13 @@ class DockerParser {
                            request.build_args.push_back(std::move(arg));
                            return {};
                          }};
+    const Flag call{"call", '\0', Kind::value, [&](const std::string& value) -> Result<void> {
+                      if (value != "build" && value != "check")
+                        return fail(Fault::user,
+                                    fmt::format("'{}' is not served (build and check are)", printable(value)));
+                      request.check = request.check || value == "check";
+                      return {};
+                    }};
     constexpr std::string_view kNotYet = "not supported yet";
     std::vector<Flag> flags = {
         text("file", 'f', request.dockerfile),
@@ -308,8 +315,8 @@ class DockerParser {
         silent("disable-content-trust", '\0', Kind::toggle),
         refused("attest", "use --provenance or --sbom"),
         refused("build-context", kNotYet),
-        refused("call", kNotYet),
-        refused("check", kNotYet),
+        call,
+        toggle("check", '\0', request.check),
         refused("squash", "squashed images are not supported"),
         refused("security-opt", kNotYet),
         refused("isolation", "Windows only"),

@@ -60,6 +60,7 @@ struct BuildRequest {
   bool push = false;  // buildx: push all tags when built
   bool load = false;  // buildx: into the local store, where everything goes anyway
   bool buildx = false;
+  bool check = false;  // --check, --call=check: the build checks alone
 };
 
 struct PushRequest {

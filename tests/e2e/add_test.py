@@ -67,6 +67,8 @@ class Served(Case):
         (work / "docs").mkdir()
         (work / "docs/a.md").write_text("A")
         (work / "Makefile").write_text("all:\n")
+        (work / "Dockerfile").write_text("FROM scratch\nCOPY docs /from-main\n")
+        (work / "docs/other").write_text("FROM scratch\nCOPY a.md /from-docs\n")
         for words in (["init", "-q", "-b", "main", "."], ["add", "-A"], ["commit", "-q", "-m", "x"], ["tag", "v1"]):
             subprocess.run(["git", *words], cwd=work, env=env, check=True)
         port = free_port()
@@ -97,11 +99,20 @@ class Add(Served):
 
     def test_a_git_repository(self):
         address = self.start_git_daemon()
-        self.assertEqual(self.build({"Dockerfile": f"FROM scratch\nADD {address}#v1:docs /d/\n"}), {"d": None, "d/a.md": "A"})
+        self.assertEqual(self.build({"Dockerfile": f"FROM scratch\nADD {address}#v1:docs /d/\n"}), {"d": None, "d/a.md": "A", "d/other": "FROM scratch\nCOPY a.md /from-docs\n"})
         self.assertIn(".git/HEAD", self.build({"Dockerfile": f"FROM scratch\nADD --keep-git-dir=true {address} /\n"}))
         done = self.expect(2, "build", self.project({"Dockerfile": f"FROM scratch\nADD {address}#nope /\n"}))
         self.assertIn(f"Dockerfile:2:5: {address} has no branch or tag 'nope'", done.err)
         self.assertEqual([each for each in self.left_over() if "git-daemon" not in each], [])  # the server is ours
+
+    def test_a_repository_as_context(self):
+        address = self.start_git_daemon()
+        for words, file in (([f"{address}#v1"], "from-main/a.md"), (["-f", "other", f"{address}#v1:docs"], "from-docs")):
+            self.ok("-q", "build", "-t", "from-git:1", *words)
+            self.assertIn(file, self.build({"Dockerfile": "FROM scratch\nCOPY --from=from-git:1 / /\n"}))
+        done = self.expect(2, "build", f"{address}#v1:docs")
+        self.assertIn("Dockerfile", done.err)
+        self.assertEqual([each for each in self.left_over() if "git-daemon" not in each], [])
 
     def test_flags_of_copy(self):
         tree = {"src/a/one.txt": "1", "src/a/two.md": "2", "src/b/three.txt": "3"}

@@ -1,6 +1,7 @@
 """What a Dockerfile's author is told: the line of an error, and the build checks."""
 
 import support
+from executor_test import Job
 
 
 class Checks(support.Case):
@@ -39,6 +40,19 @@ class Checks(support.Case):
                                    "scangate: Dockerfile: build checks failed: JSONArgsRecommended (the file asks for it with check=error=true)\n")
         self.ok("build", ".", cwd=self.dockerfile("# check=skip=JSONArgsRecommended;error=true\nFROM scratch\nCMD run\n"))
         self.ok("build", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all", ".", cwd=self.dockerfile("# check=error=true\nFROM scratch\nCMD run\n"))
+
+
+class ChecksInAJob(support.Case):
+    def test_docker_build_check(self):
+        self.start_mirror()
+        lines = ["docker build --check . || echo code $?", "docker buildx build --call=check -f good .", "docker build --call=outline . || echo code $?", "docker images -q"]
+        job = Job(self, lines, files={"Dockerfile": "FROM debian:bookworm as Base\nCMD run\n", "good": "FROM debian:bookworm\n"}, image="docker:latest", services=())
+        self.assertEqual(job.run().code, 0, job.log)
+        self.assertIn("\nDockerfile:1:1: the stage name 'Base' should be in lower case (StageNameCasing)\n", job.log)
+        self.assertIn("\nCheck complete, no warnings found.\n", job.log)
+        self.assertEqual(job.log.count("\ncode 1\n"), 2, job.log)
+        self.assertIn("'outline' is not served (build and check are)", job.log)
+        self.assertEqual(job.cleanup().code, 0)
 
 
 if __name__ == "__main__":

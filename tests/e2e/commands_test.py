@@ -3,6 +3,7 @@
 import base64
 import crypt
 import json
+import os
 import tarfile
 
 from executor_test import BUILD_FAILURE, Job
@@ -89,7 +90,14 @@ class Commands(Case):
             "docker build -q -o type=oci,dest=oci.tar . > /dev/null",
             "docker buildx build --load -q .",
             "mkfifo pipe; docker build --iidfile pipe . || echo code $?",
+            "printf 'FROM debian:bookworm AS made\\nRUN mkdir /out && echo built > /out/app && ln -s /etc/hostname /out/link\\nFROM scratch\\nCOPY --from=made /out /\\n' > Local",
+            "docker build -q -f Local -o out . > /dev/null && cat out/app && readlink out/link",
+            "ln -s /etc away; docker build -q -f Local --output type=local,dest=away/x . > /dev/null && test ! -e away/x/app; echo away $?",
+            "docker build -q -f Local -o type=tar,dest=x.tar . || echo tar $?",
         ])
+        self.assertIn("\nbuilt\n/etc/hostname\n", log)
+        self.assertFalse(os.path.lexists("/etc/x"))
+        self.assertIn("\ntar 1\n", log)
         self.assertIn("\napplication\n", log)
         self.assertIn("\nfrom stdin\n", log)
         meta = json.loads(self.project["meta.json"])

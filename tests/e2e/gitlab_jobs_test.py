@@ -166,6 +166,16 @@ class GitLabJobs(GitLabCase):
         self.assertEqual(self.registry.images(), [f"group/app:{self.gitlab.sha[:8]}"])
         self.assertEqual(sorted(job.artifacts), REPORTS, job.log)
 
+    def test_the_jobs_own_repository_as_build_context(self):
+        self.server(GOOD)
+        port = int(self.gitlab.host.split(":")[1])
+        self.write_config(transfer={"attempts": 2}, registries={"docker.io": {"mirrors": [self.mirror.host]}}, sandbox={"allow_host_loopback": [port]})
+        job = self.gitlab.add_job([LOGIN, 'docker build -t "$CI_REGISTRY_IMAGE:git" "$CI_REPOSITORY_URL#$CI_COMMIT_SHA"', 'docker push "$CI_REGISTRY_IMAGE:git"'])
+        self.run_job()
+        self.assertEqual(job.state, "success", job.log)
+        self.assertEqual(self.registry.images(), ["group/app:git"])
+        self.assertNotIn(job.token, job.log)
+
     def test_a_jobs_proxies_are_for_the_world_outside(self):
         self.server(GOOD)
         proxy = Proxy()
