@@ -87,7 +87,7 @@ class Package(Case):
         fields = dict(line.split(": ", 1) for line in self.dpkg_deb("-f", self.deb).splitlines() if ": " in line and not line.startswith(" "))
         self.assertTrue(fields["Depends"].startswith("crun | runc, git, ca-certificates, "), fields["Depends"])
         self.assertIn("libcurl", fields["Depends"])
-        self.assertEqual(fields["Recommends"], "uidmap, passt | slirp4netns, git-lfs")
+        self.assertEqual(fields["Recommends"], "openssh-client, uidmap, passt | slirp4netns, git-lfs")
         version = self.ok("--version").out.split()[1]
         self.assertEqual(fields["Version"], version)
         self.dpkg_deb("-e", self.deb, self.folder / "control")
