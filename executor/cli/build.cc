@@ -26,7 +26,8 @@ struct Options {
 };
 
 // K=V, or K alone: the value of the environment, as docker does; a name the environment lacks is left out.
-Result<std::map<std::string, std::string>> pairs(const std::vector<std::string>& words, const std::vector<std::string>& environment, std::string_view flag) {
+Result<std::map<std::string, std::string>> pairs(const std::vector<std::string>& words,
+                                                 const std::vector<std::string>& environment, std::string_view flag) {
   std::map<std::string, std::string> out;
   for (const auto& word : words) {
     const std::size_t equals = word.find('=');
@@ -63,13 +64,15 @@ Result<void> take_step_flags(const Options& options, const Context& context, Bui
     const std::string name = secret.variable.empty() ? secret.id : secret.variable;
     const auto variable = secret.file.empty() ? environment_value(context.environment, name) : std::nullopt;
     if (!secret.variable.empty() && !variable) return fail(secret_not_found(secret.id, secret.variable));
-    Result<std::string> value = variable ? *variable : read_file(secret.file.empty() ? secret.id : secret.file, kMaxSecretBytes);
+    Result<std::string> value =
+        variable ? *variable : read_file(secret.file.empty() ? secret.id : secret.file, kMaxSecretBytes);
     if (!value) return fail(std::move(value).error().during(fmt::format("reading the secret '{}'", secret.id)));
     request.secrets.push_back({secret.id, std::move(*value)});
   }
   for (const auto& each : options.agents) {
     SCANGATE_TRY(const auto agent, command::parse_ssh_flag(each));
-    const std::string path = agent.path.empty() ? environment_value(context.environment, "SSH_AUTH_SOCK").value_or("") : agent.path;
+    const std::string path =
+        agent.path.empty() ? environment_value(context.environment, "SSH_AUTH_SOCK").value_or("") : agent.path;
     if (path.empty()) return fail(no_agent(agent.id));
     std::error_code ignored;
     if (!std::filesystem::is_socket(path, ignored)) return fail(no_socket(agent.id, path));
@@ -93,7 +96,8 @@ Result<BuildRequest> request_of(const Options& options, const Context& context, 
   if (const auto epoch = environment_value(context.environment, "SOURCE_DATE_EPOCH")) {
     std::int64_t seconds = 0;
     const auto [end, error] = std::from_chars(epoch->data(), epoch->data() + epoch->size(), seconds);
-    if (error != std::errc() || end != epoch->data() + epoch->size()) return fail(Fault::user, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", *epoch));
+    if (error != std::errc() || end != epoch->data() + epoch->size())
+      return fail(Fault::user, fmt::format("SOURCE_DATE_EPOCH '{}' is not a number of seconds", *epoch));
     request.source_date_epoch = TimePoint(std::chrono::seconds(seconds));
   }
   if (options.dockerfile == "-") {
@@ -101,7 +105,9 @@ Result<BuildRequest> request_of(const Options& options, const Context& context, 
     request.dockerfile_name = "Dockerfile";
   } else if (!from_repository) {
     // As docker: a relative -f is relative to where the user stands, not to the context.
-    const std::filesystem::path file = options.dockerfile.empty() ? std::filesystem::path(options.context) / "Dockerfile" : std::filesystem::path(options.dockerfile);
+    const std::filesystem::path file = options.dockerfile.empty()
+                                           ? std::filesystem::path(options.context) / "Dockerfile"
+                                           : std::filesystem::path(options.dockerfile);
     std::error_code ignored;
     const auto inside = std::filesystem::relative(file, options.context, ignored);
     if (!inside.empty() && !inside.string().starts_with("..")) {
@@ -125,7 +131,8 @@ Result<ExitCode> check(Context& context, const BuildRequest& request) {
 }
 
 // A context that is a repository: its work tree in a folder of the store.
-Result<TempDir> fetch_context(Context& context, Engine& engine, const GitUrl& url, const Options& options, BuildRequest& request) {
+Result<TempDir> fetch_context(Context& context, Engine& engine, const GitUrl& url, const Options& options,
+                              BuildRequest& request) {
   SCANGATE_TRY(TempDir folder, engine.store()->make_work_folder("context-"));
   context.progress().line(Level::info, "fetching " + url.str());
   std::filesystem::path agent;
@@ -156,9 +163,11 @@ Result<ExitCode> build(Context& context, const Options& options) {
     SCANGATE_TRY(fetched, fetch_context(context, *engine, *repository, options, request));
   }
   if (options.check) return check(context, request);
-  SCANGATE_TRY(auto platforms, parse_platforms(options.platform.empty() ? std::vector<std::string>() : std::vector<std::string>{options.platform}));
+  SCANGATE_TRY(auto platforms, parse_platforms(options.platform.empty() ? std::vector<std::string>()
+                                                                        : std::vector<std::string>{options.platform}));
   if (platforms.empty()) platforms.push_back(request.platform);
-  SCANGATE_TRY(const auto built, build_platforms(*engine, request, platforms, names, context.cancel, context.progress()));
+  SCANGATE_TRY(const auto built,
+               build_platforms(*engine, request, platforms, names, context.cancel, context.progress()));
   for (const auto& warning : built.warnings)
     context.progress().line(Level::warning, warning.str());
   if (built.failed_step) {
@@ -169,10 +178,13 @@ Result<ExitCode> build(Context& context, const Options& options) {
   }
   if (!options.output.empty()) {
     const std::string name = names.empty() ? std::string() : names.front().str();
-    SCANGATE_CHECK(export_image(*engine->store(), built.manifest_digest, name, options.output, context.cancel, context.progress()));
+    SCANGATE_CHECK(export_image(*engine->store(), built.manifest_digest, name, options.output, context.cancel,
+                                context.progress()));
   }
-  if (!options.iid_file.empty()) SCANGATE_CHECK(write_file_atomic(options.iid_file, as_bytes(built.config_digest.str())));
-  for (const auto& name : names) context.progress().line(Level::info, "built " + name.familiar());
+  if (!options.iid_file.empty())
+    SCANGATE_CHECK(write_file_atomic(options.iid_file, as_bytes(built.config_digest.str())));
+  for (const auto& name : names)
+    context.progress().line(Level::info, "built " + name.familiar());
   SCANGATE_CHECK(context.print(built.config_digest.str() + "\n"));
   return ExitCode::done;
 }
@@ -183,24 +195,48 @@ void add_build(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("build", "Build an image from a Dockerfile into the store; prints its id");
   auto options = std::make_shared<Options>();
   command->add_option("-f,--file", options->dockerfile, "Dockerfile; - reads standard input")->type_name("FILE");
-  command->add_option("-t,--tag", options->names, "Name of the image; may be given again")->type_name("REF")->allow_extra_args(false);
+  command->add_option("-t,--tag", options->names, "Name of the image; may be given again")
+      ->type_name("REF")
+      ->allow_extra_args(false);
   command->add_option("--target", options->target, "Stage to build instead of the last")->type_name("STAGE");
-  command->add_option("--build-arg", options->build_args, "Value of an ARG; may be given again")->type_name("K=V")->allow_extra_args(false);
-  command->add_option("--label", options->labels, "Label of the image; may be given again")->type_name("K=V")->allow_extra_args(false);
-  command->add_option("--platform", options->platform, "os/architecture; several with commas give an index")->type_name("PLATFORM");
+  command->add_option("--build-arg", options->build_args, "Value of an ARG; may be given again")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
+  command->add_option("--label", options->labels, "Label of the image; may be given again")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
+  command->add_option("--platform", options->platform, "os/architecture; several with commas give an index")
+      ->type_name("PLATFORM");
   command->add_option("--network", options->network, "Network of RUN steps: default, host, none");
-  command->add_option("--secret", options->secrets, "Secret for RUN --mount=type=secret; may be given again")->type_name("id=ID,src=FILE|env=NAME")->allow_extra_args(false);
-  command->add_option("--ssh", options->agents, "Agent for RUN --mount=type=ssh: default, or ID=SOCKET; may be given again")->type_name("ID[=SOCKET]")->allow_extra_args(false);
-  command->add_option("--add-host", options->hosts, "Line for /etc/hosts of RUN steps; may be given again")->type_name("NAME:ADDRESS")->allow_extra_args(false);
-  command->add_option("--ulimit", options->resources, "Limit of RUN steps; may be given again")->type_name("NAME=SOFT[:HARD]")->allow_extra_args(false);
+  command->add_option("--secret", options->secrets, "Secret for RUN --mount=type=secret; may be given again")
+      ->type_name("id=ID,src=FILE|env=NAME")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--ssh", options->agents,
+                   "Agent for RUN --mount=type=ssh: default, or ID=SOCKET; may be given again")
+      ->type_name("ID[=SOCKET]")
+      ->allow_extra_args(false);
+  command->add_option("--add-host", options->hosts, "Line for /etc/hosts of RUN steps; may be given again")
+      ->type_name("NAME:ADDRESS")
+      ->allow_extra_args(false);
+  command->add_option("--ulimit", options->resources, "Limit of RUN steps; may be given again")
+      ->type_name("NAME=SOFT[:HARD]")
+      ->allow_extra_args(false);
   command->add_option("--shm-size", options->shared_memory, "Size of /dev/shm in RUN steps")->type_name("SIZE");
   command->add_option("-m,--memory", options->memory, "Memory that a RUN step may use")->type_name("SIZE");
-  command->add_option("-o,--output", options->output, "Also write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE")->type_name("TARGET");
+  command
+      ->add_option("-o,--output", options->output,
+                   "Also write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE")
+      ->type_name("TARGET");
   command->add_option("--iidfile", options->iid_file, "Write the image id to a file")->type_name("FILE");
   command->add_flag("--no-cache", options->no_cache, "Run every step again");
   command->add_flag("--check", options->check, "Only tell the build checks' warnings; nothing is built");
   command->add_flag("--pull", options->pull, "Ask the registry for newer base images");
-  command->add_option("context", options->context, "Folder that COPY and ADD read from, or a git repository: URL#ref:folder")->required()->type_name("CONTEXT");
+  command
+      ->add_option("context", options->context,
+                   "Folder that COPY and ADD read from, or a git repository: URL#ref:folder")
+      ->required()
+      ->type_name("CONTEXT");
   command->callback([options, &context] { context.guard([&] { return build(context, *options); }); });
 }
 

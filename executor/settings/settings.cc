@@ -18,15 +18,18 @@ using Handler = std::function<Result<void>(const yaml::Value&)>;
 
 // Reads a map with exactly these keys.
 Result<void> read_map(const yaml::Value& map, std::string_view what, const std::map<std::string, Handler>& handlers) {
-  if (!map.is_map()) return fail(yaml::error_at(map.place, fmt::format("{} must be a map, found {}", what, map.kind_name())));
+  if (!map.is_map())
+    return fail(yaml::error_at(map.place, fmt::format("{} must be a map, found {}", what, map.kind_name())));
   for (const auto& entry : map.entries) {
     const auto handler = handlers.find(entry.key);
     if (handler == handlers.end()) {
       std::vector<std::string> known;
-      for (const auto& [key, unused] : handlers) known.push_back(key);
+      for (const auto& [key, unused] : handlers)
+        known.push_back(key);
       const auto near = nearest(entry.key, known);
       return fail(yaml::error_at(entry.key_place, fmt::format("unknown key '{}' in {}", entry.key, what))
-                      .remedy(near ? fmt::format("did you mean '{}'?", *near) : fmt::format("known keys: {}", fmt::join(known, ", "))));
+                      .remedy(near ? fmt::format("did you mean '{}'?", *near)
+                                   : fmt::format("known keys: {}", fmt::join(known, ", "))));
     }
     SCANGATE_CHECK(handler->second(entry.value));
   }
@@ -35,7 +38,8 @@ Result<void> read_map(const yaml::Value& map, std::string_view what, const std::
 
 Handler text(std::string& target) {
   return [&target](const yaml::Value& value) -> Result<void> {
-    if (!value.is_scalar() || value.text.empty()) return fail(yaml::error_at(value.place, fmt::format("expected a text, found {}", value.kind_name())));
+    if (!value.is_scalar() || value.text.empty())
+      return fail(yaml::error_at(value.place, fmt::format("expected a text, found {}", value.kind_name())));
     target = value.text;
     return {};
   };
@@ -55,14 +59,15 @@ Handler address(std::optional<ServerAddress>& target) {
     target = value.is_scalar() ? server_origin(value.text) : std::nullopt;
     if (target) return {};
     return fail(yaml::error_at(value.place, fmt::format("expected an address without a path such as "
-                                                      "https://gitlab.internal:8443, found '{}'",
-                                                      redact(value.text))));
+                                                        "https://gitlab.internal:8443, found '{}'",
+                                                        redact(value.text))));
   };
 }
 
 Handler flag(bool& target) {
   return [&target](const yaml::Value& value) -> Result<void> {
-    if (!value.is_bool()) return fail(yaml::error_at(value.place, fmt::format("expected true or false, found {}", value.kind_name())));
+    if (!value.is_bool())
+      return fail(yaml::error_at(value.place, fmt::format("expected true or false, found {}", value.kind_name())));
     target = value.is_true();
     return {};
   };
@@ -70,8 +75,10 @@ Handler flag(bool& target) {
 
 Handler number(int& target, int lowest, int highest) {
   return [&target, lowest, highest](const yaml::Value& value) -> Result<void> {
-    if (!value.is_integer() || value.text.size() > 6 || std::stoi(value.text) < lowest || std::stoi(value.text) > highest)
-      return fail(yaml::error_at(value.place, fmt::format("expected a number from {} to {}, found '{}'", lowest, highest, value.text)));
+    if (!value.is_integer() || value.text.size() > 6 || std::stoi(value.text) < lowest ||
+        std::stoi(value.text) > highest)
+      return fail(yaml::error_at(
+          value.place, fmt::format("expected a number from {} to {}, found '{}'", lowest, highest, value.text)));
     target = std::stoi(value.text);
     return {};
   };
@@ -82,11 +89,11 @@ Handler number(int& target, int lowest, int highest) {
 Handler duration(std::string& target) {
   return [&target](const yaml::Value& value) -> Result<void> {
     static constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,.";
-    const bool starts_well =
-        value.is_scalar() && !value.text.empty() && (value.text == "never" || (value.text[0] >= '0' && value.text[0] <= '9'));
+    const bool starts_well = value.is_scalar() && !value.text.empty() &&
+                             (value.text == "never" || (value.text[0] >= '0' && value.text[0] <= '9'));
     if (!starts_well || value.text.size() > 60 || value.text.find_first_not_of(kCharacters) != std::string::npos)
-      return fail(yaml::error_at(value.place,
-                               fmt::format("expected a duration such as '30 days', or 'never', found '{}'", value.text)));
+      return fail(yaml::error_at(
+          value.place, fmt::format("expected a duration such as '30 days', or 'never', found '{}'", value.text)));
     target = value.text;
     return {};
   };
@@ -94,10 +101,12 @@ Handler duration(std::string& target) {
 
 Handler texts(std::vector<std::string>& target) {
   return [&target](const yaml::Value& value) -> Result<void> {
-    if (!value.is_list()) return fail(yaml::error_at(value.place, fmt::format("expected a list, found {}", value.kind_name())));
+    if (!value.is_list())
+      return fail(yaml::error_at(value.place, fmt::format("expected a list, found {}", value.kind_name())));
     target.clear();
     for (const auto& item : value.items) {
-      if (!item.is_scalar()) return fail(yaml::error_at(item.place, fmt::format("expected a text, found {}", item.kind_name())));
+      if (!item.is_scalar())
+        return fail(yaml::error_at(item.place, fmt::format("expected a text, found {}", item.kind_name())));
       target.push_back(item.text);
     }
     return {};
@@ -117,7 +126,8 @@ Handler cpus(std::optional<double>& target) {
     target = value.is_scalar() ? whole_number<double>(value.text) : std::nullopt;
     // The kernel's shortest share is 1 ms of 100 ms: cgroup-v2.rst, "cpu.max".
     if (target && *target >= 0.01 && *target <= 4096) return {};
-    return fail(yaml::error_at(value.place, fmt::format("expected a number of processors such as 1.5, found '{}'", value.text)));
+    return fail(yaml::error_at(value.place,
+                               fmt::format("expected a number of processors such as 1.5, found '{}'", value.text)));
   };
 }
 
@@ -139,7 +149,8 @@ Handler memory(std::optional<std::uint64_t>& target) {
       target = *number << shift;
       return {};
     }
-    return fail(yaml::error_at(value.place, fmt::format("expected an amount of memory of at least 6m such as 4g, found '{}'", value.text)));
+    return fail(yaml::error_at(
+        value.place, fmt::format("expected an amount of memory of at least 6m such as 4g, found '{}'", value.text)));
   };
 }
 
@@ -148,7 +159,8 @@ Handler pids(std::optional<std::uint64_t>& target) {
     const auto number = value.is_integer() ? whole_number<std::uint64_t>(value.text) : std::nullopt;
     // The runtime itself needs some threads; the kernel's own limit is 4 million.
     if (!number || *number < 16 || *number > 4'194'304)
-      return fail(yaml::error_at(value.place, fmt::format("expected a number of processes from 16 to 4194304, found '{}'", value.text)));
+      return fail(yaml::error_at(
+          value.place, fmt::format("expected a number of processes from 16 to 4194304, found '{}'", value.text)));
     target = *number;
     return {};
   };
@@ -156,11 +168,13 @@ Handler pids(std::optional<std::uint64_t>& target) {
 
 Handler ports(std::vector<std::uint16_t>& target) {
   return [&target](const yaml::Value& value) -> Result<void> {
-    if (!value.is_list()) return fail(yaml::error_at(value.place, fmt::format("expected a list of ports, found {}", value.kind_name())));
+    if (!value.is_list())
+      return fail(yaml::error_at(value.place, fmt::format("expected a list of ports, found {}", value.kind_name())));
     target.clear();
     for (const auto& item : value.items) {
       const auto port = item.is_integer() ? whole_number<std::uint16_t>(item.text) : std::nullopt;
-      if (!port || *port == 0) return fail(yaml::error_at(item.place, fmt::format("expected a port from 1 to 65535, found '{}'", item.text)));
+      if (!port || *port == 0)
+        return fail(yaml::error_at(item.place, fmt::format("expected a port from 1 to 65535, found '{}'", item.text)));
       target.push_back(*port);
     }
     return {};
@@ -176,7 +190,8 @@ Handler one_of(Enum& target, std::map<std::string, Enum> choices) {
       return {};
     }
     std::vector<std::string> known;
-    for (const auto& [name, unused] : choices) known.push_back(name);
+    for (const auto& [name, unused] : choices)
+      known.push_back(name);
     return fail(yaml::error_at(value.place, fmt::format("'{}' is not one of {}", value.text, fmt::join(known, ", "))));
   };
 }
@@ -190,14 +205,20 @@ Result<void> read_registry(const std::string& host, const yaml::Value& value, Re
 }
 
 Result<void> read_registries(const yaml::Value& value, RegistrySettings& registries) {
-  if (!value.is_map()) return fail(yaml::error_at(value.place, fmt::format("registries must be a map of hosts, found {}", value.kind_name())));
-  for (const auto& entry : value.entries) SCANGATE_CHECK(read_registry(entry.key, entry.value, registries.hosts[entry.key]));
+  if (!value.is_map())
+    return fail(
+        yaml::error_at(value.place, fmt::format("registries must be a map of hosts, found {}", value.kind_name())));
+  for (const auto& entry : value.entries)
+    SCANGATE_CHECK(read_registry(entry.key, entry.value, registries.hosts[entry.key]));
   return {};
 }
 
 Result<void> read_brokered(const yaml::Value& value, std::map<std::string, std::vector<std::string>>& brokered) {
-  if (!value.is_map()) return fail(yaml::error_at(value.place, fmt::format("brokered must be a map of variables to hosts, found {}", value.kind_name())));
-  for (const auto& entry : value.entries) SCANGATE_CHECK(texts(brokered[entry.key])(entry.value));
+  if (!value.is_map())
+    return fail(yaml::error_at(
+        value.place, fmt::format("brokered must be a map of variables to hosts, found {}", value.kind_name())));
+  for (const auto& entry : value.entries)
+    SCANGATE_CHECK(texts(brokered[entry.key])(entry.value));
   return {};
 }
 
@@ -205,7 +226,8 @@ Result<void> read_brokered(const yaml::Value& value, std::map<std::string, std::
 
 std::optional<std::string> environment_value(const std::vector<std::string>& environment, std::string_view name) {
   for (const auto& entry : environment)
-    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') return entry.substr(name.size() + 1);
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+      return entry.substr(name.size() + 1);
   return std::nullopt;
 }
 
@@ -215,7 +237,7 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
   if (documents.empty() || documents.front().is_null()) return settings;
   if (documents.size() > 1) return fail(yaml::error_at(documents[1].place, "a configuration file holds one document"));
   fs::path policy;
-  const auto sandbox = [&](const yaml::Value& value) { 
+  const auto sandbox = [&](const yaml::Value& value) {
     return read_map(value, "sandbox",
                     {{"runtime", text(settings.runtime)},
                      {"network", one_of<NetworkChoice>(settings.network, {{"auto", NetworkChoice::automatic},
@@ -230,18 +252,21 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
   };
   const auto services = [&](const yaml::Value& value) {
     return read_map(value, "services",
-                    {{"wait_seconds", number(settings.service_wait_seconds, 0, 3600)}, {"on_host_network", flag(settings.services_on_host_network)}});
+                    {{"wait_seconds", number(settings.service_wait_seconds, 0, 3600)},
+                     {"on_host_network", flag(settings.services_on_host_network)}});
   };
   const auto build = [&](const yaml::Value& value) {
     return read_map(value, "build",
-                    {{"run_timeout_minutes", number(settings.builds.run_timeout_minutes, 0, 100'000)}, {"cache_mounts", memory(settings.builds.cache_mounts_bytes)}});
+                    {{"run_timeout_minutes", number(settings.builds.run_timeout_minutes, 0, 100'000)},
+                     {"cache_mounts", memory(settings.builds.cache_mounts_bytes)}});
   };
   const auto enforce = [&](const yaml::Value& value) -> Result<void> {
     if (value.is_bool() && !value.is_true()) {  // a bare `off` is false in YAML 1.1
       settings.enforce = Enforce::off;
       return {};
     }
-    return one_of<Enforce>(settings.enforce, {{"strict", Enforce::strict}, {"observe", Enforce::observe}, {"off", Enforce::off}})(value);
+    return one_of<Enforce>(settings.enforce,
+                           {{"strict", Enforce::strict}, {"observe", Enforce::observe}, {"off", Enforce::off}})(value);
   };
   const auto aws = [&](const yaml::Value& value) {
     return read_map(value, "aws",
@@ -252,34 +277,35 @@ Result<Settings> parse_settings(std::string_view yaml, const std::string& place,
   };
   const auto transfer = [&](const yaml::Value& value) {
     return read_map(value, "transfer",
-                    {{"parallel_blobs", number(settings.registries.parallel_blobs, 1, 32)}, {"attempts", number(settings.registries.attempts, 1, 20)}});
+                    {{"parallel_blobs", number(settings.registries.parallel_blobs, 1, 32)},
+                     {"attempts", number(settings.registries.attempts, 1, 20)}});
   };
   const auto reports = [&](const yaml::Value& value) {
-    return read_map(
-        value, "reports",
-        {{"upload", flag(settings.reports.upload)}, {"expire_in", duration(settings.reports.expire_in)}});
+    return read_map(value, "reports",
+                    {{"upload", flag(settings.reports.upload)}, {"expire_in", duration(settings.reports.expire_in)}});
   };
   const auto gitlab = [&](const yaml::Value& value) {
     return read_map(value, "gitlab", {{"url", address(settings.gitlab_url)}});
   };
-  SCANGATE_CHECK(read_map(documents.front(), "the configuration",
-                          {{"store", path(settings.store)},
-                           {"database", path(settings.database)},
-                           {"policy", path(policy)},
-                           {"shim", path(settings.shim)},
-                           {"enforce", enforce},
-                           {"on_stop", one_of<OnStop>(settings.on_stop, {{"job", OnStop::job}, {"command", OnStop::command}})},
-                           {"sandbox", sandbox},
-                           {"build", build},
-                           {"services", services},
-                           {"aws", aws},
-                           {"transfer", transfer},
-                           {"gitlab", gitlab},
-                           {"reports", reports},
-                           {"registries", [&](const yaml::Value& value) { return read_registries(value, settings.registries); }},
-                           {"brokered", [&](const yaml::Value& value) { return read_brokered(value, settings.brokered); }},
-                          {"tool_images", texts(settings.tool_images)},
-                           {"gate_services", texts(settings.gate_services)}}));
+  SCANGATE_CHECK(
+      read_map(documents.front(), "the configuration",
+               {{"store", path(settings.store)},
+                {"database", path(settings.database)},
+                {"policy", path(policy)},
+                {"shim", path(settings.shim)},
+                {"enforce", enforce},
+                {"on_stop", one_of<OnStop>(settings.on_stop, {{"job", OnStop::job}, {"command", OnStop::command}})},
+                {"sandbox", sandbox},
+                {"build", build},
+                {"services", services},
+                {"aws", aws},
+                {"transfer", transfer},
+                {"gitlab", gitlab},
+                {"reports", reports},
+                {"registries", [&](const yaml::Value& value) { return read_registries(value, settings.registries); }},
+                {"brokered", [&](const yaml::Value& value) { return read_brokered(value, settings.brokered); }},
+                {"tool_images", texts(settings.tool_images)},
+                {"gate_services", texts(settings.gate_services)}}));
   if (!policy.empty()) settings.policy = policy;
   return settings;
 }
@@ -294,9 +320,22 @@ Settings default_settings(bool as_root, const std::vector<std::string>& environm
     settings.store = fs::path(environment_value(environment, "HOME").value_or("/")) / ".local/share/scangate";
   }
   // Tool images: what they hold is a client for a daemon that is not here, or a builder whose work the gate does.
-  settings.tool_images = {"docker",  "docker:*", "gcr.io/kaniko-project/executor:*", "*/kaniko-project/executor:*", "*/kaniko:*", "*/kaniko-executor:*", "quay.io/buildah/stable", "quay.io/buildah/stable:*",
-                          "quay.io/podman/stable", "quay.io/podman/stable:*", "quay.io/skopeo/stable", "quay.io/skopeo/stable:*",
-                          "gcr.io/go-containerregistry/crane", "gcr.io/go-containerregistry/crane:*",};
+  settings.tool_images = {
+      "docker",
+      "docker:*",
+      "gcr.io/kaniko-project/executor:*",
+      "*/kaniko-project/executor:*",
+      "*/kaniko:*",
+      "*/kaniko-executor:*",
+      "quay.io/buildah/stable",
+      "quay.io/buildah/stable:*",
+      "quay.io/podman/stable",
+      "quay.io/podman/stable:*",
+      "quay.io/skopeo/stable",
+      "quay.io/skopeo/stable:*",
+      "gcr.io/go-containerregistry/crane",
+      "gcr.io/go-containerregistry/crane:*",
+  };
   settings.gate_services = {"docker:dind", "docker:*-dind", "docker:*dind*"};
   settings.brokered = {{"AWS_SECRET_ACCESS_KEY", {"*.amazonaws.com"}}, {"AWS_SESSION_TOKEN", {"*.amazonaws.com"}}};
   // Beside the program in a build folder, under libexec when installed.
@@ -307,7 +346,8 @@ Settings default_settings(bool as_root, const std::vector<std::string>& environm
   return settings;
 }
 
-Result<Settings> load_settings(const SettingsRequest& request, const std::vector<std::string>& environment, bool as_root, const fs::path& program) {
+Result<Settings> load_settings(const SettingsRequest& request, const std::vector<std::string>& environment,
+                               bool as_root, const fs::path& program) {
   Settings settings = default_settings(as_root, environment, program);
   const auto from_environment = [&](std::string_view name) -> std::optional<fs::path> {
     const auto value = environment_value(environment, name);
@@ -320,7 +360,9 @@ Result<Settings> load_settings(const SettingsRequest& request, const std::vector
     SCANGATE_TRY(const std::string yaml, read_file(*file, kMaxConfigFileBytes));
     SCANGATE_TRY(settings, parse_settings(yaml, file->string(), std::move(settings)));
   }
-  const auto choose = [&](const std::optional<fs::path>& asked, std::string_view variable) { return asked ? asked : from_environment(variable); };
+  const auto choose = [&](const std::optional<fs::path>& asked, std::string_view variable) {
+    return asked ? asked : from_environment(variable);
+  };
   if (const auto store = choose(request.store, "SCANGATE_STORE")) settings.store = *store;
   if (const auto database = choose(request.database, "SCANGATE_DB")) settings.database = *database;
   if (const auto policy = choose(request.policy, "SCANGATE_POLICY")) settings.policy = *policy;
