@@ -64,6 +64,21 @@ SeenLayer read_layer(const Store& store, const Manifest& manifest, const ImageCo
   return sink.layer;
 }
 
+std::vector<std::string> paths(const SeenLayer& layer) {
+  std::vector<std::string> out;
+  for (const auto& [path, seen] : layer)
+    out.push_back(path);
+  return out;
+}
+
+void RunFixture::SetUp() {
+  prepare();
+  if (IsSkipped() || HasFatalFailure()) return;
+  prepare_sandbox();
+  if (IsSkipped() || HasFatalFailure()) return;
+  make_base("base");
+}
+
 void BuildFixture::prepare() {
   if (!privilege()) GTEST_SKIP() << "builds need mounts: " << privilege().error().text();
   auto folder = TempDir::make(std::filesystem::temp_directory_path(), "scangate-build-");

@@ -38,6 +38,8 @@ using SeenLayer = std::map<std::string, SeenEntry>;
 // Reads a layer of the store; a path that comes twice keeps its last entry.
 SeenLayer read_layer(const Store& store, const Manifest& manifest, const ImageConfig& config, std::size_t layer);
 
+std::vector<std::string> paths(const SeenLayer& layer);
+
 class BuildFixture : public ::testing::Test {
  protected:
   // Skips where the process cannot mount. `with_sandbox`: also where no runtime can run.
@@ -73,6 +75,12 @@ class BuildFixture : public ::testing::Test {
   std::optional<std::chrono::seconds> run_timeout_;
   Cancel cancel_;
   RecordedProgress progress_;
+};
+
+// With a sandbox, and a system to run in it: the image "base".
+class RunFixture : public BuildFixture {
+ protected:
+  void SetUp() override;
 };
 
 }  // namespace scangate

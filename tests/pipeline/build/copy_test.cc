@@ -12,13 +12,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-std::vector<std::string> paths(const SeenLayer& layer) {
-  std::vector<std::string> out;
-  for (const auto& [path, seen] : layer)
-    out.push_back(path);
-  return out;
-}
-
 class CopyStep : public BuildFixture {};
 
 TEST_F(CopyStep, AFolderGivesItsContent) {

@@ -11,13 +11,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-std::vector<std::string> paths(const SeenLayer& layer) {
-  std::vector<std::string> out;
-  for (const auto& [path, seen] : layer)
-    out.push_back(path);
-  return out;
-}
-
 // Whether any file below `folder` holds the text.
 bool is_stored(const std::filesystem::path& folder, const std::string& text) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -28,15 +21,8 @@ bool is_stored(const std::filesystem::path& folder, const std::string& text) {
   return false;
 }
 
-class MountTest : public BuildFixture {
+class MountTest : public RunFixture {
  protected:
-  void SetUp() override {
-    prepare();
-    if (IsSkipped() || HasFatalFailure()) return;
-    prepare_sandbox();
-    if (IsSkipped() || HasFatalFailure()) return;
-    make_base("base");
-  }
   // What the last build printed.
   std::string printed(std::string_view dockerfile) {
     progress_.printed.clear();

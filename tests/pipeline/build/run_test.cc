@@ -10,23 +10,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-std::vector<std::string> paths(const SeenLayer& layer) {
-  std::vector<std::string> out;
-  for (const auto& [path, seen] : layer)
-    out.push_back(path);
-  return out;
-}
-
-class RunStepTest : public BuildFixture {
- protected:
-  void SetUp() override {
-    prepare();
-    if (IsSkipped() || HasFatalFailure()) return;
-    prepare_sandbox();
-    if (IsSkipped() || HasFatalFailure()) return;
-    make_base("base");
-  }
-};
+class RunStepTest : public RunFixture {};
 
 TEST_F(RunStepTest, LeavesOnlyWhatItChanged) {
   const auto image = built("FROM base\nRUN echo hi > /made && rm /etc/group\n");
