@@ -136,6 +136,12 @@ dockerfile::StageOptions stage_options(const BuildRequest& request) {
 
 }  // namespace
 
+std::filesystem::path git_agent(const BuildRequest& request) {
+  for (const BuildSshAgent& agent : request.ssh_agents)
+    if (agent.id == "default") return agent.socket;
+  return {};
+}
+
 std::string BuildWarning::str() const {
   std::string where = place.file;
   if (place.line > 0) where += fmt::format(":{}", place.line);

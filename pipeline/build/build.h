@@ -70,6 +70,10 @@ struct BuildRequest {
 inline constexpr std::uint64_t kCacheMountsBytes = 20ULL << 30U;
 inline constexpr std::chrono::hours kCacheMountsUnused{24 * 30};
 
+// The agent whose keys git repositories are fetched with, as a context and by ADD: that of `--ssh default`, as with
+// docker. Empty: none.
+std::filesystem::path git_agent(const BuildRequest& request);
+
 // What the builder works with; all outlive the build.
 struct BuildHost {
   std::shared_ptr<Store> store;
@@ -117,8 +121,8 @@ struct BuildHooks {
   std::function<Result<void>(const std::string& name, const Digest& manifest_digest)> on_base;
 };
 
-// The build checks alone: nothing is built, pulled or run. Errors: Fault::user for a Dockerfile or options that cannot be
-// read.
+// The build checks alone: nothing is built, pulled or run. Errors: Fault::user for a Dockerfile or options that cannot
+// be read.
 Result<std::vector<BuildWarning>> check_build(const BuildRequest& request, Progress& progress);
 
 // Builds and leaves the image in the store, untagged. Several builds may run at once on one host. Each layer's

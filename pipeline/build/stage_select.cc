@@ -18,12 +18,9 @@ Result<std::vector<StageBuilder::CopyInput>> StageBuilder::copy_inputs(const Cop
                                                                        const dockerfile::IgnoreRules& excludes) {
   const bool is_add = line.kind == CopyKind::add;
   GitSourceOptions git = work_.host.git;
-  // As with docker: repositories by ssh are fetched with the agent that `--ssh default` gives.
-  for (const BuildSshAgent& agent : work_.request.ssh_agents) {
-    if (agent.id == "default") git.ssh_agent = agent.socket;
-  }
+  git.ssh_agent = git_agent(work_.request);
   const RemoteHost host{*work_.host.store, work_.host.transport,          work_.host.runner,
-                        work_.cancel,      work_.request.cache_namespace, work_.host.git};
+                        work_.cancel,      work_.request.cache_namespace, std::move(git)};
   RemoteFlags flags{std::nullopt, line.keep_git_folder, line.unpack.value_or(false),
                     excludes.empty() ? nullptr : &excludes};
   if (line.checksum) {

@@ -272,6 +272,22 @@ TEST_F(AddGit, ItsChecksumIsTheCommit) {
             "how it begins)");
 }
 
+TEST_F(AddGit, SshHasTheDefaultAgent) {
+  // Stands in for ssh and tells what it was called with: there is no server to speak to.
+  const auto programs = folder_->path() / "programs";
+  std::filesystem::create_directories(programs);
+  const auto told = folder_->path() / "told";
+  ASSERT_TRUE(write_file_atomic(programs / "ssh",
+                                as_bytes("#!/bin/sh\necho \"$*\" > '" + told.string() + "'\nexit 1\n"), 0755));
+  git_.environment = {"PATH=" + programs.string() + ":/usr/bin:/bin"};
+  request_.ssh_agents = {{"other", "/run/other"}, {"default", "/run/agent"}};
+  refusal("FROM scratch\nADD git@git.example:app.git /d/\n");
+  EXPECT_THAT(read_file(told, 1U << 16U).value_or(""), HasSubstr("-o IdentityAgent=/run/agent "));
+  request_.ssh_agents.clear();
+  refusal("FROM scratch\nADD git@git.example:app.git /d/\n");
+  EXPECT_THAT(read_file(told, 1U << 16U).value_or(""), HasSubstr("-o IdentityAgent=none "));
+}
+
 TEST_F(AddGit, RepositoriesOfTheHostAreRefusedInBuilds) {
   git_.file_remotes = FileRemotes::refused;
   EXPECT_EQ(refusal("FROM scratch\nADD " + url() + " /d/\n"),
