@@ -130,24 +130,6 @@ Result<ExitCode> check(Context& context, const BuildRequest& request) {
   return warnings.empty() ? ExitCode::done : ExitCode::failed;
 }
 
-// A context that is a repository: its work tree in a folder of the store.
-Result<TempDir> fetch_context(Context& context, Engine& engine, const GitUrl& url, const Options& options,
-                              BuildRequest& request) {
-  SCANGATE_TRY(TempDir folder, engine.store()->make_work_folder("context-"));
-  context.progress().line(Level::info, "fetching " + url.str());
-  std::filesystem::path agent;
-  for (const auto& each : request.ssh_agents)
-    if (each.id == "default") agent = each.socket;
-  SCANGATE_TRY(const GitTree tree, engine.fetch_repository(url, folder.path(), agent, context.cancel));
-  request.context = tree.folder;
-  if (options.dockerfile != "-") {
-    request.dockerfile_text.reset();
-    request.dockerfile = std::filesystem::path("/" + options.dockerfile).lexically_normal().relative_path().string();
-    request.dockerfile_name = request.dockerfile.empty() ? "Dockerfile" : request.dockerfile;
-  }
-  return folder;
-}
-
 Result<ExitCode> build(Context& context, const Options& options) {
   SCANGATE_TRY(const auto repository, parse_git_url(options.context, GitShorthand::allowed));
   SCANGATE_TRY(BuildRequest request, request_of(options, context, repository.has_value()));
@@ -160,7 +142,8 @@ Result<ExitCode> build(Context& context, const Options& options) {
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::yes));
   std::optional<TempDir> fetched;
   if (repository) {
-    SCANGATE_TRY(fetched, fetch_context(context, *engine, *repository, options, request));
+    SCANGATE_TRY(fetched,
+                 engine->fetch_context(*repository, options.dockerfile, request, context.cancel, context.progress()));
   }
   if (options.check) return check(context, request);
   SCANGATE_TRY(auto platforms, parse_platforms(options.platform.empty() ? std::vector<std::string>()

@@ -162,11 +162,18 @@ GitSourceOptions Engine::State::git_options(const JobNetwork* from) const {
   return git;
 }
 
-Result<GitTree> Engine::fetch_repository(const GitUrl& url, const fs::path& folder, const fs::path& agent,
-                                         const Cancel& cancel) {
+Result<TempDir> Engine::fetch_context(const GitUrl& url, const std::string& dockerfile, BuildRequest& request,
+                                      const Cancel& cancel, Progress& progress) {
+  SCANGATE_TRY(TempDir folder, state_->store->make_work_folder("context-"));
+  progress.line(Level::info, "fetching " + url.str());
   GitSourceOptions options = state_->git_options(state_->network);
-  options.ssh_agent = agent;
-  return fetch_git_source(url, folder, options, state_->runner, cancel);
+  options.ssh_agent = git_agent(request);
+  SCANGATE_TRY(const GitTree tree, fetch_git_source(url, folder.path(), options, state_->runner, cancel));
+  request.context = tree.folder;
+  if (!request.dockerfile_text)
+    request.dockerfile = fs::path("/" + dockerfile).lexically_normal().relative_path().string();
+  request.dockerfile_name = request.dockerfile.empty() ? "Dockerfile" : request.dockerfile;
+  return folder;
 }
 
 Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,

@@ -65,10 +65,11 @@ class Engine {
   Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,
                            Progress& progress, Registry* registry = nullptr);
 
-  // A build context: the work tree of a remote repository, in `folder`, which exists and is empty. It is fetched from
-  // where RUN steps are. `agent`: socket of an ssh agent, or empty.
-  Result<GitTree> fetch_repository(const GitUrl& url, const std::filesystem::path& folder,
-                                   const std::filesystem::path& agent, const Cancel& cancel);
+  // Makes the work tree of a remote repository the context of `request`. It is fetched from where RUN steps are, into
+  // the folder that is given back and outlives the build. `dockerfile` (-f) is in it; a text that `request` has already
+  // stays.
+  Result<TempDir> fetch_context(const GitUrl& url, const std::string& dockerfile, BuildRequest& request,
+                                const Cancel& cancel, Progress& progress);
 
   // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read.
   // Errors: the store's and the layers'; callers that guard a push treat each as undecided.

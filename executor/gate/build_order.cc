@@ -1,6 +1,7 @@
 #include "executor/gate/build_order.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "executor/engine/step_options.h"
@@ -98,26 +99,17 @@ Result<void> take_secrets(GateCall& call, const command::BuildRequest& asked, Bu
   return {};
 }
 
-// The whole work tree, at its commit. A credential of the job's in the address is for its own host alone.
+// A credential of the job's in the address is for its own host alone.
 Result<void> take_repository(GateCall& call, const command::BuildRequest& asked, GitUrl url, const GateContext& context,
                              Engine& engine, BuildOrder& order) {
   if (asked.dockerfile == "-") {
     SCANGATE_TRY(order.request.dockerfile_text, call.read_input(kMaxDockerfileBytes, "the Dockerfile"));
-  } else {
-    order.request.dockerfile = fs::path("/" + asked.dockerfile).lexically_normal().relative_path().string();
   }
-  order.request.dockerfile_name = order.request.dockerfile.empty() ? "Dockerfile" : order.request.dockerfile;
   if (context.broker) {
     url.user = context.broker->reveal(url.user, url.host());
     url.password = context.broker->reveal(url.password, url.host());
   }
-  fs::path agent;
-  for (const auto& each : order.request.ssh_agents)
-    if (each.id == "default") agent = each.socket;
-  SCANGATE_TRY(order.unpacked, engine.store()->make_work_folder("context-"));
-  call.console.line(Level::info, "fetching " + url.str());
-  SCANGATE_TRY(const GitTree tree, engine.fetch_repository(url, order.unpacked->path(), agent, call.cancel));
-  order.request.context = tree.folder;
+  SCANGATE_TRY(order.unpacked, engine.fetch_context(url, asked.dockerfile, order.request, call.cancel, call.console));
   return {};
 }
 
@@ -128,8 +120,8 @@ Result<void> take_agents(GateCall& call, const command::BuildRequest& asked, Bui
     auto socket = call.files.open_socket(path);
     if (!socket) return fail(std::move(socket).error());
     if (!*socket) return fail(no_socket(each.id, path));
-    // Reached by our own descriptor, whatever the job puts in its place meanwhile.
-    order.request.ssh_agents.push_back({each.id, fmt::format("/proc/self/fd/{}", socket->get())});
+    // Reached by our own descriptor, whatever the job puts in its place meanwhile; git's ssh is another process.
+    order.request.ssh_agents.push_back({each.id, fmt::format("/proc/{}/fd/{}", ::getpid(), socket->get())});
     order.agents.push_back(std::move(*socket));
   }
   return {};
