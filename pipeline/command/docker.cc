@@ -4,6 +4,8 @@
 #include <array>
 
 #include "base/text.h"
+#include "pipeline/command/docker_build.h"
+#include "pipeline/command/docker_images.h"
 #include "pipeline/command/flag_makers.h"
 #include "pipeline/command/flags.h"
 
@@ -13,7 +15,6 @@ namespace {
 using Args = std::span<const std::string>;
 using Kind = Flag::Kind;
 using flag::noted;
-using flag::pairs;
 using flag::refused;
 using flag::silent;
 using flag::text;
@@ -26,14 +27,6 @@ constexpr std::string_view kServed =
     "create, ps, "
     "logs, exec, stop, kill, rm, wait, port, start, restart, cp, network, volume, version, info and the same under "
     "'docker image' and 'docker container' are";
-
-Flag comma_texts(std::string_view name, std::vector<std::string>& into) {
-  return {name, '\0', Kind::value, [&into](const std::string& value) -> Result<void> {
-            for (std::string& item : split(value, ','))
-              if (!item.empty()) into.push_back(std::move(item));
-            return {};
-          }};
-}
 
 DockerRequest help_for(std::string_view command) {
   return HelpRequest{
@@ -117,6 +110,13 @@ class DockerParser {
     return fail(not_served("docker", name));
   }
 
+  template <class Request>
+  static Result<DockerRequest> served(std::string_view command, Result<std::optional<Request>> parsed) {
+    SCANGATE_TRY(auto request, std::move(parsed));
+    if (!request) return help_for(command);
+    return DockerRequest(std::move(*request));
+  }
+
   template <class Parsed>
   DockerRequest taken(Parsed parsed) {
     out_.notes.insert(out_.notes.end(), parsed.notes.begin(), parsed.notes.end());
@@ -189,16 +189,7 @@ class DockerParser {
   }
 
   Result<DockerRequest> history(std::string_view command, Args args) {
-    HistoryRequest request;
-    bool help = false;
-    const std::array<Flag, 5> flags = {toggle("quiet", 'q', request.quiet), toggle("no-trunc", '\0', request.no_trunc),
-                                       silent("human", 'H', Kind::toggle), text("format", '\0', request.format),
-                                       refused("platform", "not supported yet")};
-    SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
-    if (help) return help_for(command);
-    if (rest.size() != 1) return fail(wrong_count(command, "exactly 1 argument, the image"));
-    request.image = rest[0];
-    return DockerRequest(std::move(request));
+    return served(command, parse_docker_history(command, args));
   }
 
   Result<DockerRequest> builder_group(Args args) {
@@ -258,91 +249,8 @@ class DockerParser {
     return DockerRequest(std::move(request));
   }
 
-  // buildx's --allow: the host's network is what a step has here anyway; more than that no step gets.
-  static Flag entitlements() {
-    return {"allow", '\0', Kind::value, [](const std::string& value) -> Result<void> {
-              for (const std::string& each : split(value, ','))
-                if (each != "network.host" && !each.starts_with("fs"))
-                  return fail(Fault::user, fmt::format("'{}' is given to no build step here", printable(each)));
-              return {};
-            }};
-  }
-
   Result<DockerRequest> build(std::string_view command, Args args, bool is_buildx, std::string builder = {}) {
-    BuildRequest request;
-    request.buildx = is_buildx;
-    request.builder = std::move(builder);
-    bool help = false;
-    const Flag build_arg{"build-arg", '\0', Kind::value, [&](const std::string& value) -> Result<void> {
-                           const std::size_t at = value.find('=');
-                           if (value.empty() || at == 0) return fail(Fault::user, "the name is empty");
-                           BuildArg arg{value.substr(0, at), std::nullopt};
-                           if (at != std::string::npos) arg.value = value.substr(at + 1);
-                           request.build_args.push_back(std::move(arg));
-                           return {};
-                         }};
-    const Flag call{"call", '\0', Kind::value, [&](const std::string& value) -> Result<void> {
-                      if (value != "build" && value != "check")
-                        return fail(Fault::user,
-                                    fmt::format("'{}' is not served (build and check are)", printable(value)));
-                      request.check = request.check || value == "check";
-                      return {};
-                    }};
-    constexpr std::string_view kNotYet = "not supported yet";
-    std::vector<Flag> flags = {
-        text("file", 'f', request.dockerfile),
-        texts("tag", 't', request.tags),
-        text("target", '\0', request.target),
-        build_arg,
-        pairs("label", '\0', request.labels),
-        comma_texts("platform", request.platforms),
-        texts("cache-from", '\0', request.cache_from),
-        text("network", '\0', request.network),
-        text("progress", '\0', request.progress),
-        text("iidfile", '\0', request.iidfile),
-        texts("output", 'o', request.outputs),
-        toggle("no-cache", '\0', request.no_cache),
-        toggle("pull", '\0', request.pull),
-        toggle("quiet", 'q', request.quiet),
-        texts("cache-to", '\0', request.cache_to),
-        comma_texts("no-cache-filter", request.no_cache_filter),
-        text("metadata-file", '\0', request.metadata_file),
-        text("provenance", '\0', request.provenance),
-        text("sbom", '\0', request.sbom),
-        silent("rm", '\0', Kind::toggle),
-        silent("force-rm", '\0', Kind::toggle),
-        silent("compress", '\0', Kind::toggle),
-        silent("disable-content-trust", '\0', Kind::toggle),
-        refused("attest", "use --provenance or --sbom"),
-        refused("build-context", kNotYet),
-        call,
-        toggle("check", '\0', request.check),
-        refused("squash", "squashed images are not supported"),
-        refused("security-opt", kNotYet),
-        refused("isolation", "Windows only"),
-    };
-    add_step_flags(flags, request.steps, out_.notes);
-    flags.push_back(entitlements());
-    if (is_buildx) {
-      flags.push_back(toggle("push", '\0', request.push));
-      flags.push_back(toggle("load", '\0', request.load));
-      flags.push_back(text("builder", '\0', request.builder));
-    }
-    SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
-    if (help) return help_for(command);
-    if (rest.size() != 1) return fail(wrong_count(command, "exactly 1 argument, the context"));
-    if (rest[0].empty())
-      return fail(Error(Fault::user, fmt::format("{}: the context is empty", command)).remedy("use '.'"));
-    request.context = rest[0];
-    if (request.context == "-" && request.dockerfile == "-")
-      return fail(Fault::user, fmt::format("{}: context and Dockerfile cannot both come from stdin", command));
-    for (const std::string& tag : request.tags)
-      if (tag.empty())
-        return fail(Error(Fault::user, fmt::format("{}: --tag is empty", command)).remedy("is a variable not set?"));
-    if (request.push && request.tags.empty())
-      return fail(
-          Error(Fault::user, fmt::format("{}: --push without --tag", command)).remedy("name the image with --tag"));
-    return DockerRequest(std::move(request));
+    return served(command, parse_docker_build(command, args, is_buildx, std::move(builder), out_.notes));
   }
 
   Result<DockerRequest> push(std::string_view command, Args args) {
@@ -416,78 +324,23 @@ class DockerParser {
   }
 
   Result<DockerRequest> images(std::string_view command, Args args) {
-    ImagesRequest request;
-    bool help = false;
-    const std::array<Flag, 7> flags = {toggle("all", 'a', request.all),
-                                       toggle("quiet", 'q', request.quiet),
-                                       toggle("no-trunc", '\0', request.no_trunc),
-                                       toggle("digests", '\0', request.digests),
-                                       text("format", '\0', request.format),
-                                       pairs("filter", '\0', request.filters),
-                                       refused("tree", "not supported yet")};
-    std::vector<Flag> all(flags.begin(), flags.end());
-    all[5].letter = 'f';
-    SCANGATE_TRY(const auto rest, parse_flags(command, all, args, Mixing::anywhere, help));
-    if (help) return help_for(command);
-    if (rest.size() > 1) return fail(wrong_count(command, "at most 1 argument, a repository"));
-    if (!rest.empty()) request.repository = rest[0];
-    for (const auto& [key, value] : request.filters) {
-      if (key == "reference" || key == "dangling") continue;
-      return fail(Error(Fault::user, fmt::format("{}: --filter {} is not served by scangate", command, printable(key)))
-                      .remedy("reference and dangling are"));
-    }
-    return DockerRequest(std::move(request));
+    return served(command, parse_docker_images(command, args));
   }
 
   Result<DockerRequest> inspect(std::string_view command, Args args, const std::string& type) {
-    InspectRequest request;
-    bool help = false;
-    request.type = type;
-    std::vector<Flag> flags = {text("format", 'f', request.format)};
-    if (type.empty()) flags.push_back(text("type", '\0', request.type));
-    if (type != "image") flags.push_back(silent("size", 's', Kind::toggle));
-    SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
-    if (help) return help_for(command);
-    if (!request.type.empty() && request.type != "image" && request.type != "container")
-      return fail(
-          Error(Fault::user, fmt::format("{}: --type {} is not served by scangate", command, printable(request.type)))
-              .remedy("image and container are"));
-    if (rest.empty()) return fail(wrong_count(command, "at least 1 argument, an image or a container"));
-    request.images = rest;
-    return DockerRequest(std::move(request));
+    return served(command, parse_docker_inspect(command, args, type));
   }
 
   Result<DockerRequest> rmi(std::string_view command, Args args) {
-    RmiRequest request;
-    bool help = false;
-    const std::array<Flag, 2> flags = {toggle("force", 'f', request.force), toggle("no-prune", '\0', request.no_prune)};
-    SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
-    if (help) return help_for(command);
-    if (rest.empty()) return fail(wrong_count(command, "at least 1 argument, an image"));
-    request.images = rest;
-    return DockerRequest(std::move(request));
+    return served(command, parse_docker_rmi(command, args));
   }
 
   Result<DockerRequest> save(std::string_view command, Args args) {
-    SaveRequest request;
-    bool help = false;
-    const std::array<Flag, 2> flags = {text("output", 'o', request.output), refused("platform", "not supported yet")};
-    SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
-    if (help) return help_for(command);
-    if (rest.empty()) return fail(wrong_count(command, "at least 1 argument, an image"));
-    request.images = rest;
-    return DockerRequest(std::move(request));
+    return served(command, parse_docker_save(command, args));
   }
 
   Result<DockerRequest> load(std::string_view command, Args args) {
-    LoadRequest request;
-    bool help = false;
-    const std::array<Flag, 3> flags = {text("input", 'i', request.input), toggle("quiet", 'q', request.quiet),
-                                       refused("platform", "not supported yet")};
-    SCANGATE_TRY(const auto rest, parse_flags(command, flags, args, Mixing::anywhere, help));
-    if (help) return help_for(command);
-    if (!rest.empty()) return fail(wrong_count(command, "no arguments; the file is given with --input"));
-    return DockerRequest(std::move(request));
+    return served(command, parse_docker_load(command, args));
   }
 
   Result<DockerRequest> version(Args args) {
