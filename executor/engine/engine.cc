@@ -212,7 +212,10 @@ Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manife
     if (cancel.cancelled()) return fail(cancelled_error());
     const DiffId& diff_id = facts.layers[i].diff_id;
     SCANGATE_TRY(const auto known, store->cache_get(kInventoryTable, inventory_key(diff_id)));
-    if (known) {
+    // An inventory is its diffID's, and what leaves is the blob: that the two belong together somebody has verified, or
+    // the reading below does.
+    SCANGATE_TRY(const bool held, store->holds_layer(diff_id, manifest.layers[i].digest));
+    if (known && held) {
       if (auto parsed = LayerInventory::parse(*known)) {
         layers.push_back(std::move(*parsed));
         continue;
@@ -224,6 +227,7 @@ Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manife
     if (auto read = stored_layer(*store, manifest.layers[i], diff_id)->read(cataloger); !read)
       return fail(std::move(read).error().during(fmt::format("cataloguing layer {}", diff_id.digest.str())));
     layers.push_back(cataloger.finish());
+    if (!held) SCANGATE_CHECK(store->record_layer(diff_id, manifest.layers[i]));
     SCANGATE_CHECK(store->cache_put(kInventoryTable, inventory_key(diff_id), layers.back().serialise()));
   }
   return merge_layers(layers);

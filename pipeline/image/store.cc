@@ -351,6 +351,12 @@ Result<std::optional<Descriptor>> Store::find_layer(const DiffId& diff_id) const
   return std::nullopt;
 }
 
+Result<bool> Store::holds_layer(const DiffId& diff_id, const Digest& blob) const {
+  if (!has_blob(blob)) return false;
+  SCANGATE_TRY(const std::vector<Descriptor> blobs, state_->index->layers(diff_id));
+  return std::ranges::find(blobs, blob, &Descriptor::digest) != blobs.end();
+}
+
 Result<std::optional<std::string>> Store::cache_get(std::string_view table, std::string_view key) const {
   return state_->index->cache_get(table, key, state_->clock.now());
 }

@@ -102,6 +102,9 @@ class Store {
   // Which blob holds an uncompressed layer. Recorded by whoever verified it.
   Result<void> record_layer(const DiffId& diff_id, const Descriptor& blob);
   Result<std::optional<Descriptor>> find_layer(const DiffId& diff_id) const;  // only when the blob is there
+  // Whether this very blob is in the store and recorded for this diffID. Several blobs may be one layer, packed in
+  // several ways; what a manifest says of a blob that is recorded for another layer is not to be believed.
+  Result<bool> holds_layer(const DiffId& diff_id, const Digest& blob) const;
 
   // Small texts by key, for caches of other rooms (build steps, inventories, file digests). `table` is a short
   // lower-case word.

@@ -139,9 +139,8 @@ class Pull {
     SCANGATE_TRY(const ImageConfig config, store_.config(manifest));
     if (config.diff_ids.size() != manifest.layers.size()) return false;
     for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
-      if (!store_.has_blob(manifest.layers[i].digest)) return false;
-      SCANGATE_TRY(const auto recorded, store_.find_layer(config.diff_ids[i]));
-      if (!recorded) return false;
+      SCANGATE_TRY(const bool held, store_.holds_layer(config.diff_ids[i], manifest.layers[i].digest));
+      if (!held) return false;
     }
     return true;
   }
@@ -266,9 +265,10 @@ class Pull {
     SCANGATE_CHECK(run_parallel(std::move(jobs), client_.settings().parallel_blobs, stop_));
     // Layers that stand there twice with different diffIDs would have slipped through.
     for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
-      SCANGATE_TRY(const auto recorded, store_.find_layer(config.diff_ids[i]));
-      if (!recorded)
-        return fail(Error(Fault::remote, fmt::format("no layer has the diffID {}", config.diff_ids[i].digest.str()))
+      SCANGATE_TRY(const bool held, store_.holds_layer(config.diff_ids[i], manifest.layers[i].digest));
+      if (!held)
+        return fail(Error(Fault::remote, fmt::format("layer {} does not have the diffID {}",
+                                                     manifest.layers[i].digest.str(), config.diff_ids[i].digest.str()))
                         .at(name_.familiar()));
     }
     return {};
@@ -283,8 +283,8 @@ class Pull {
 
   Result<void> pull_layer(const Descriptor& blob, const DiffId& diff_id) {
     if (store_.has_blob(blob.digest)) {
-      SCANGATE_TRY(const auto recorded, store_.find_layer(diff_id));
-      if (recorded) return {};
+      SCANGATE_TRY(const bool held, store_.holds_layer(diff_id, blob.digest));
+      if (held) return {};
       SCANGATE_TRY(const DiffId found, stored_diff_id(store_, blob));
       SCANGATE_CHECK(check_diff_id(blob, found, diff_id));
       return store_.record_layer(diff_id, blob);

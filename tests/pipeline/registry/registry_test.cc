@@ -117,6 +117,30 @@ TEST_F(RegistryTest, UploadsWhereMountIsNotDone) {
   EXPECT_THAT(registry.complaints(), testing::IsEmpty());
 }
 
+// Both layers are known: what is told of one must not pass for what was found in the other.
+TEST_F(RegistryTest, KnownBlobUnderTheDiffIdOfAnotherIsRefused) {
+  TestRegistry registry;
+  seed(registry, {"harmless"}, "team/one");
+  seed(registry, {"harmful"}, "team/two");
+  const auto one = pull(registry, "team/one:1");
+  const auto two = pull(registry, "team/two:1");
+  ASSERT_TRUE(one && two);
+  const Manifest harmless = must(to_.store->manifest(one->manifest_digest));
+  Manifest mixed = must(to_.store->manifest(two->manifest_digest));
+  const Descriptor blob = mixed.layers.front();
+  mixed.config = harmless.config;
+  registry.put_blob("team/mixed", must(to_.store->read_blob(blob.digest, 1U << 20U)));
+  registry.put_blob("team/mixed", must(to_.store->read_blob(mixed.config.digest, 1U << 20U)));
+  registry.put_manifest("team/mixed", "1", mixed.media_type, to_json(mixed));
+  const auto pulled = pull(registry, "team/mixed:1");
+  ASSERT_FALSE(pulled);
+  EXPECT_EQ(
+      pulled.error().text(),
+      fmt::format("layer {}: its diffID is {}, the image's config says {}", blob.digest.str(),
+                  must(to_.store->config(must(to_.store->manifest(two->manifest_digest)))).diff_ids[0].digest.str(),
+                  must(to_.store->config(harmless)).diff_ids[0].digest.str()));
+}
+
 TEST_F(RegistryTest, PullsAndRecordsLayers) {
   TestRegistry registry;
   const Digest image = seed(registry, {"one", kBig, "one"});
