@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""scangate beside buildah, and beside docker's classic builder and BuildKit where dockerd is installed: the same work, in one run, on one machine.
+"""scangate beside buildah; beside docker's classic builder and its BuildKit where dockerd is installed; beside a current BuildKit and kaniko where they are
+on PATH (buildkitd and buildctl; kaniko-executor): the same work, in one run, on one machine.
 
     tests/bench/bench.py --scangate build/release/bin/scangate [--base ROOTFS.tar] [--runs 3] [--workload NAME]…
 
 Workloads: steps30 (30 small RUN steps), files20k (COPY of 20,000 files, 208 MB), big1g (COPY of one 1 GiB file), apt (an apt-get line of 740 MB; asks the
 Debian mirror of the base image). Each is built cold and cached, the image is pushed to an empty registry and pushed again, and scanned. Root is needed.
-CPU is that of the process tree; docker's work happens in its daemon, so its CPU is what the whole machine spent meanwhile: keep the machine quiet.
+CPU is that of the process tree; docker's and BuildKit's work happens in a daemon, so theirs is what the whole machine spent meanwhile: keep the machine quiet.
+Kaniko and buildctl build and push in one go: kaniko's builds do not push, buildctl's push is a build that finds everything in its cache, and pushes.
 Everything lies on a file system of its own, a fresh ext4 in a sparse file: on one where many files were just removed, ext4 passes over their inodes for
 minutes, and creating a file costs up to a millisecond. Traffic stays on loopback but for apt.
 """
@@ -166,12 +168,60 @@ class Docker:
         self.process.wait()
 
 
+class BuildKit:
+    """A current buildkitd of our own, below the bench's folder, with Debian's runc."""
+
+    def __init__(self, folder, registry):
+        self.address = f"unix://{folder / 'buildkitd.sock'}"
+        config = folder / "buildkitd.toml"
+        config.write_text(f'[registry."{registry}"]\nhttp = true\ninsecure = true\n')
+        self.process = subprocess.Popen(
+            ["buildkitd", "--config", config, "--addr", self.address, "--root", folder / "buildkit", "--oci-worker-net", "host", "--containerd-worker=false"],
+            stdout=open(folder / "buildkitd.log", "wb"), stderr=subprocess.STDOUT)
+        for _ in range(300):
+            if subprocess.run(["buildctl", "--addr", self.address, "debug", "workers"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        sys.exit("buildkitd did not start\n" + (folder / "buildkitd.log").read_text(errors="replace")[-1500:])
+
+    def words(self, context, output):
+        return ["buildctl", "--addr", self.address, "build", "--progress", "plain", "--frontend", "dockerfile.v0", "--local", f"context={context}", "--local", f"dockerfile={context}",
+                "--output", output]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Kaniko:
+    """Kaniko unpacks images over the root it finds: it gets an empty one, in a mount namespace of its own that ends with it."""
+
+    def __init__(self, folder):
+        self.folder = folder / "kaniko"
+        self.program = shutil.which("kaniko-executor")
+
+    def words(self, context, image):
+        root = self.folder / "root"
+        shutil.rmtree(root, ignore_errors=True)
+        for each in ("kaniko", "workspace", "proc", "dev", "sys", "etc", "tmp"):
+            (root / each).mkdir(parents=True)
+        shutil.copy(self.program, root / "kaniko/executor")
+        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+        script = (f"set -e; mount --bind {context} {root}/workspace; mount -t proc proc {root}/proc; mount --rbind /dev {root}/dev; cd {root}; "
+                  f"exec chroot {root} /kaniko/executor --force --context dir:///workspace --no-push --insecure-pull --destination {image} --verbosity warn")
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script]
+
+
 class Bench:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.log = folder / "log"
         self.rows = {}
         self.registry = Registry(folder / "registry")
+        self.buildkit = BuildKit(folder, self.registry.host) if shutil.which("buildkitd") and shutil.which("buildctl") else None
+        self.kaniko = Kaniko(folder) if shutil.which("kaniko-executor") else None
         self.scangate = str(pathlib.Path(options.scangate).resolve())
         self.env = dict(os.environ, SCANGATE_STORE=str(folder / "store"), SCANGATE_DB=str(folder / "advisories.db"))
         self.env.pop("SCANGATE_CONFIG", None)
@@ -204,6 +254,15 @@ class Bench:
         push = ["push", "--tls-verify=false", theirs]
         yield "buildah", {"build cold": lambda: self.buildah(*bud, "--no-cache", str(context)), "build cached": lambda: self.buildah(*bud, str(context)),
                           "push": lambda: self.buildah(*push), "push again": lambda: self.buildah(*push)}
+        if self.buildkit:
+            image = f"{tag}-k:1"
+            kept = self.buildkit.words(context, f"type=image,name={image},insecure=true")
+            pushed = self.buildkit.words(context, f"type=image,name={image},push=true,registry.insecure=true")
+            yield "buildkitd", {"build cold": lambda: measure([*kept, "--no-cache"], self.env, self.log, whole_machine=True),
+                                "build cached": lambda: measure(kept, self.env, self.log, whole_machine=True),
+                                "push": lambda: measure(pushed, self.env, self.log, whole_machine=True), "push again": lambda: measure(pushed, self.env, self.log, whole_machine=True)}
+        if self.kaniko:
+            yield "kaniko", {"build cold": lambda: self.run(self.kaniko.words(context, f"{tag}-o:1"))}
         if not self.dockerd:
             return
         for peer, buildkit in (("docker", False), ("BuildKit", True)):
@@ -231,13 +290,13 @@ class Bench:
                     self.add(name, what, peer, steps[what]())
 
     def table(self):
-        names = ["buildah", *(["docker", "BuildKit"] if self.dockerd else [])]
+        names = ["buildah", *(["docker", "BuildKit"] if self.dockerd else []), *(["buildkitd"] if self.buildkit else []), *(["kaniko"] if self.kaniko else [])]
 
         def cell(samples, field, form):
             value = statistics.median(getattr(s, field) for s in samples) if samples else float("nan")
             return "–" if value != value else form.format(value)
 
-        heads = ["workload", "what", "scangate s", *(f"{n} s" for n in names), "to the best", "scangate CPU s", *(f"{n} CPU s" for n in names), "scangate MB", "buildah MB"]
+        heads = ["workload", "what", "scangate s", *(f"{n} s" for n in names), "to the best", "scangate CPU s", *(f"{n} CPU s" for n in names), "scangate MB", "buildah MB", *(["kaniko MB"] if self.kaniko else [])]
         out = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
         for (workload, what), peers in self.rows.items():
             ours = peers["scangate"]
@@ -245,7 +304,8 @@ class Bench:
             ratio = f"{statistics.median(s.wall for s in ours) / min(walls):.2f}" if walls else "–"
             cells = [workload, what, cell(ours, "wall", "{:.2f}"), *(cell(peers.get(n), "wall", "{:.2f}") for n in names), ratio,
                      cell(ours, "cpu", "{:.2f}"), *(cell(peers.get(n), "cpu", "{:.2f}") for n in names),
-                     cell(ours, "peak_mb", "{:.0f}"), cell(peers.get("buildah"), "peak_mb", "{:.0f}")]
+                     cell(ours, "peak_mb", "{:.0f}"), cell(peers.get("buildah"), "peak_mb", "{:.0f}"),
+                     *([cell(peers.get("kaniko"), "peak_mb", "{:.0f}")] if self.kaniko else [])]
             out.append("| " + " | ".join(cells) + " |")
         return "\n".join(out)
 
@@ -290,9 +350,9 @@ def main():
               + subprocess.run(["buildah", "--version"], capture_output=True, text=True).stdout.strip() + "\n")
         print(bench.table())
     finally:
-        if bench.dockerd:
-            bench.dockerd.stop()
-        bench.registry.stop()
+        for daemon in (bench.dockerd, bench.buildkit, bench.registry):
+            if daemon:
+                daemon.stop()
         subprocess.run(["buildah", *bench.storage, "rmi", "-a", "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         below = [line.split()[1] for line in open("/proc/mounts") if line.split()[1].startswith(f"{folder}/")]
         for mount in sorted(below, reverse=True):
