@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -49,20 +50,27 @@ class Git {
     std::string out;
     std::string complaint;  // git's last "fatal:" or "error:" line
   };
-  Result<Answer> ask(std::vector<std::string> arguments) const;
+  using OnOutput = std::function<void(std::string_view)>;
+  // `on_output` gets what git prints instead of the answer, however much it is.
+  Result<Answer> ask(std::vector<std::string> arguments, const OnOutput& on_output = {}) const;
   // As ask(); a non-zero exit is an Error of `fault`.
   Result<std::string> run(std::vector<std::string> arguments, std::string_view doing,
                           Fault fault = Fault::remote) const;
   void work_in(const std::filesystem::path& folder) { folder_ = folder; }
 
  private:
-  Git(ProcessRunner& runner, const Cancel& cancel, std::chrono::milliseconds timeout, std::string what)
-      : runner_(runner), cancel_(cancel), timeout_(timeout), what_(std::move(what)) {}
+  Git(ProcessRunner& runner, const Cancel& cancel, const GitSourceOptions& options, std::string what)
+      : runner_(runner),
+        cancel_(cancel),
+        timeout_(options.timeout),
+        max_bytes_(options.max_bytes),
+        what_(std::move(what)) {}
   Result<void> speak_from(const GitNetwork& network);
 
   ProcessRunner& runner_;
   const Cancel& cancel_;
   std::chrono::milliseconds timeout_;
+  std::uint64_t max_bytes_;
   std::string what_;
   std::string program_;
   std::vector<std::string> environment_;
@@ -114,7 +122,7 @@ Result<Git> Git::make(const GitUrl& url, const GitSourceOptions& options, Proces
   if (url.remote.starts_with("file://") && options.file_remotes == FileRemotes::refused)
     return fail(Error(Fault::user, fmt::format("'{}' is a repository on this host", printable(url.str())))
                     .remedy("git sources are fetched with https, http, ssh or git"));
-  Git git(runner, cancel, options.timeout, printable(url.remote));
+  Git git(runner, cancel, options, printable(url.remote));
   std::string path;
   for (const std::string& each : options.environment) {
     if (each.starts_with("PATH=")) path = each.substr(5);
@@ -167,7 +175,7 @@ std::string complaint_of(std::string_view text) {
   return redact(printable(best));
 }
 
-Result<Git::Answer> Git::ask(std::vector<std::string> arguments) const {
+Result<Git::Answer> Git::ask(std::vector<std::string> arguments, const OnOutput& on_output) const {
   Command command;
   command.argv.push_back(program_);
   command.argv.insert(command.argv.end(), std::make_move_iterator(arguments.begin()),
@@ -177,8 +185,10 @@ Result<Git::Answer> Git::ask(std::vector<std::string> arguments) const {
   command.timeout = timeout_;
   command.dies_with_us = true;
   if (network_fd_ >= 0 && !resolv_conf_.empty()) command.namespaces = CLONE_NEWNS;
-  command.before_exec = [fd = network_fd_, names = resolv_conf_.c_str()]() -> int {
+  command.before_exec = [fd = network_fd_, names = resolv_conf_.c_str(), max_bytes = max_bytes_]() -> int {
     ::umask(022);  // modes of a work tree depend on it
+    const rlimit size{max_bytes, max_bytes};
+    if (::setrlimit(RLIMIT_FSIZE, &size) != 0) return errno;
     if (fd < 0) return 0;
     if (::setns(fd, CLONE_NEWNET) != 0) return errno;
     if (*names == '\0') return 0;
@@ -188,6 +198,7 @@ Result<Git::Answer> Git::ask(std::vector<std::string> arguments) const {
   Answer answer;
   std::string complaints;
   SCANGATE_TRY(const Exit exit, runner_.run(command, cancel_, [&](Stream stream, std::string_view text) {
+    if (stream == Stream::out && on_output) return on_output(text);
     std::string& into = stream == Stream::out ? answer.out : complaints;
     if (into.size() < kMaxGitOutputBytes) into += text.substr(0, kMaxGitOutputBytes - into.size());
   }));
@@ -286,6 +297,56 @@ Result<void> fetch_commit(const Git& git, const GitUrl& url, const GitCommit& co
   return {};
 }
 
+// Adds up the sizes in the output of `git ls-tree -r -l -z`: "MODE TYPE OBJECT SIZE\tPATH\0", a submodule's size is
+// "-".
+class TreeSize {
+ public:
+  void read(std::string_view text) {
+    for (const char c : text) {
+      if (c == '\0') {
+        ++entries_;
+        field_ = 0;
+      } else if (field_ == kPath) {
+        continue;
+      } else if (c == '\t') {
+        bytes_ += size_;
+        size_ = 0;
+        field_ = kPath;
+      } else if (c == ' ') {
+        // The size is padded on its left.
+        if (field_ < kSize) ++field_;
+      } else if (field_ == kSize && c >= '0' && c <= '9') {
+        size_ = size_ * 10 + static_cast<std::uint64_t>(c - '0');
+      }
+    }
+  }
+  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t entries() const { return entries_; }
+
+ private:
+  static constexpr int kSize = 3;
+  static constexpr int kPath = 4;
+  int field_ = 0;
+  std::uint64_t size_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t entries_ = 0;
+};
+
+// A small pack can stand for a work tree that fills the disk: it is measured before it is written.
+Result<void> check_size(const Git& git, const GitUrl& url, const GitCommit& commit, std::uint64_t max_bytes) {
+  TreeSize size;
+  SCANGATE_TRY(const auto answer, git.ask({"ls-tree", "-r", "-l", "-z", "--full-tree", commit.id},
+                                          [&](std::string_view text) { size.read(text); }));
+  if (answer.code != 0)
+    return fail(Fault::user,
+                fmt::format("git cannot list the files of {}: {}", printable(url.remote), answer.complaint));
+  if (size.bytes() > max_bytes || size.entries() > kMaxGitEntries)
+    return fail(Error(Fault::user, fmt::format("{} is too large: commit {} has {} in {} files", printable(url.remote),
+                                               commit.id, human_bytes(size.bytes()), size.entries()))
+                    .remedy(fmt::format("up to {} in {} files are fetched", human_bytes(max_bytes), kMaxGitEntries)));
+  return {};
+}
+
 // Removes what is git's own where that is asked for, and gives every entry the commit's time.
 Result<void> settle(const std::filesystem::path& root, GitFolder git_folder, std::int64_t commit_seconds) {
   const auto trouble = [&](const std::error_code& code) {
@@ -338,6 +399,7 @@ Result<GitTree> fetch(Git& git, const GitUrl& url, const GitCommit& commit, cons
                       const GitSourceOptions& options) {
   git.work_in(folder);
   SCANGATE_CHECK(fetch_commit(git, url, commit));
+  SCANGATE_CHECK(check_size(git, url, commit, options.max_bytes));
   auto out = git.run({"checkout", "-q", "--detach", commit.id, "--"}, "check out", Fault::user);
   if (!out) return fail(std::move(out).error());
   const bool wants_submodules = url.submodules.value_or(options.submodules == Submodules::fetched);

@@ -2,6 +2,7 @@
 // A work tree of one commit of a remote repository, made by the program `git`: for ADD and build contexts. Nothing of
 // the repository or of the host's git configuration is run: no hooks, no filters, no prompts, no helpers.
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -34,6 +35,9 @@ struct GitSourceOptions {
   std::filesystem::path known_hosts;  // empty: the host's /etc/ssh/ssh_known_hosts
   std::optional<GitNetwork> network;
   std::chrono::milliseconds timeout{1800'000};  // of each of git's commands: a hanging server ends the build
+  // Of a commit's files together, and of each file that git writes, packs among them. Submodules are held to the
+  // latter.
+  std::uint64_t max_bytes = 16ULL << 30U;
 };
 
 struct GitTree {
@@ -57,7 +61,8 @@ Result<GitCommit> resolve_git_source(const GitUrl& url, const GitSourceOptions& 
 
 // Makes the work tree in `folder`, which exists and is empty; the caller removes it. Shallow where the server lets us.
 // All files get the commit's time, so that the same commit gives the same layer; modes are 0644, 0755 whatever the
-// umask. Errors: as above, and Fault::user for a subfolder that is not there.
+// umask. Errors: as above, and Fault::user for a subfolder that is not there
+// or a commit beyond max_bytes.
 Result<GitTree> fetch_git_source(const GitUrl& url, const std::filesystem::path& folder,
                                  const GitSourceOptions& options, ProcessRunner& runner, const Cancel& cancel);
 // The same, of a commit that resolve_git_source gave.

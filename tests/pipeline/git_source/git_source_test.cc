@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 namespace scangate {
 namespace {
@@ -229,6 +230,19 @@ TEST_F(GitSource, SubmodulesComeAlong) {
   ASSERT_TRUE(tree) << tree.error().text();
   EXPECT_EQ(read_file(into_ / "module/one.txt", 100).value_or(""), "one\n");
   EXPECT_FALSE(std::filesystem::exists(into_ / "module/.git"));
+}
+
+TEST_F(GitSource, ATreeThatWouldFillTheDiskIsNotWritten) {
+  for (const char* name : {"one", "two", "three"})
+    put(name, std::string(100'000, 'x'));
+  commit();
+  options_.max_bytes = 250'000;
+  const std::string head = git({"rev-parse", "HEAD"}).substr(0, 40);
+  EXPECT_EQ(refusal(url()),
+            fmt::format("file://{} is too large: commit {} has 300.0 kB in {} files (up to 250.0 kB in 2000000 "
+                        "files are fetched)",
+                        remote().string(), head, split(git({"ls-files"}), '\n').size() - 1));
+  EXPECT_FALSE(std::filesystem::exists(into_ / "one"));
 }
 
 TEST_F(GitSource, NothingOfTheRepositoryIsRun) {
