@@ -48,7 +48,7 @@ struct RegistryHostSettings {
 
 struct RegistrySettings {
   std::map<std::string, RegistryHostSettings> hosts;  // by registry host
-  int parallel_blobs = 4;
+  int parallel_blobs = 6;  // as buildah and skopeo do; small blobs are a wait for the registry's disk
   int attempts = 4;  // on 408, 429, 5xx and broken connections, with backoff and Retry-After
   std::chrono::milliseconds first_retry_delay{500};  // doubles with every attempt
 };
