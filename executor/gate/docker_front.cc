@@ -15,6 +15,7 @@
 #include "executor/gate/image_files.h"
 #include "executor/gate/image_inspect.h"
 #include "executor/gate/image_list.h"
+#include "executor/gate/imagetools_front.h"
 #include "executor/gate/job_credentials.h"
 #include "executor/gate/manifest_front.h"
 #include "executor/gate/scanner_answer.h"

@@ -4,10 +4,9 @@
 
 #include "base/json/json.h"
 #include "base/text.h"
-#include "executor/gate/go_template.h"
 #include "executor/gate/image_copy.h"
+#include "executor/gate/image_lists.h"
 #include "executor/gate/job_login.h"
-#include "executor/gate/remote_image.h"
 #include "pipeline/image/image_index.h"
 
 namespace scangate {
@@ -16,114 +15,6 @@ namespace {
 using command::ManifestRequest;
 using Verb = ManifestRequest::Verb;
 using Kind = command::ImageLocation::Kind;
-
-enum class Take { one_platform, all };
-enum class LookIn { registry, store_first };
-
-std::string indented(const std::string& json, int by) {
-  return dump_json(nlohmann::ordered_json::parse(json, nullptr, false), by) + "\n";
-}
-
-void put_entry(ImageIndex& index, Descriptor entry) {
-  const auto same = std::ranges::find(index.manifests, entry.digest, &Descriptor::digest);
-  if (same != index.manifests.end())
-    *same = std::move(entry);
-  else
-    index.manifests.push_back(std::move(entry));
-}
-
-// Docker's list only where all in it is Docker's: an OCI index is what every registry takes by now.
-void set_type(ImageIndex& index) {
-  const bool docker = !index.manifests.empty() && std::ranges::all_of(index.manifests, [](const Descriptor& entry) {
-    return entry.media_type == media_type::kDockerManifest;
-  });
-  index.media_type = docker ? media_type::kDockerList : media_type::kOciIndex;
-}
-
-// Lists in the store, and what joins them.
-class Lists {
- public:
-  Lists(ImageCommands& images, GateCall& call) : images_(images), call_(call) {}
-
-  Result<std::optional<ImageIndex>> find(const Reference& name) {
-    SCANGATE_TRY(const auto digest, images_.store().find(name));
-    if (!digest) return std::optional<ImageIndex>();
-    return stored_index(images_.store(), *digest);
-  }
-
-  Result<ImageIndex> get(const Reference& name) {
-    SCANGATE_TRY(auto index, find(name));
-    if (!index)
-      return fail(
-          Error(Fault::user, "no such manifest list: " + name.familiar()).remedy("make one with manifest create"));
-    return std::move(*index);
-  }
-
-  // Into the store, without a name.
-  Result<Digest> put(ImageIndex& index) {
-    if (index.manifests.size() > kMaxIndexEntries)
-      return fail(Fault::user, fmt::format("a list of more than {} images", kMaxIndexEntries));
-    set_type(index);
-    return images_.store().put_blob(to_json(index));
-  }
-
-  Result<Digest> keep(const Reference& name, ImageIndex& index) {
-    SCANGATE_TRY(const Digest digest, put(index));
-    SCANGATE_CHECK(images_.store().tag(name, digest));
-    return digest;
-  }
-
-  // What `written` leads to, whole in the store.
-  Result<Digest> bring(const std::string& written, Take take, LookIn where) {
-    std::string text = written;
-    bool in_registry = where == LookIn::registry;
-    if (command::has_transport(text)) {
-      SCANGATE_TRY(const auto location, command::parse_location("manifest", text));
-      if (location.kind != Kind::registry && location.kind != Kind::store) {
-        ImageCopy copy{.source = {location, {}}, .targets = {}, .all_platforms = take == Take::all};
-        return bring_in(images_, call_, copy, call_.console);
-      }
-      in_registry = location.kind == Kind::registry;
-      text = location.name;
-    }
-    if (!in_registry)
-      if (auto stored = images_.resolve_named(text)) return stored;
-    SCANGATE_TRY(const Reference name, Reference::parse(text));
-    SCANGATE_TRY(const auto remote, images_.registry(call_).resolve(name, call_.cancel));
-    if (!remote) {
-      // Built here and not pushed yet: it goes with the list.
-      if (auto stored = images_.resolve_named(text)) return stored;
-      return fail(Fault::user, "no such manifest: " + name.familiar());
-    }
-    // By its digest: what the name means in the store stays as it is.
-    Reference exact = name;
-    exact.tag.clear();
-    exact.digest = *remote;
-    if (take == Take::one_platform) {
-      SCANGATE_TRY(const auto pulled, images_.registry(call_).pull(exact, Platform::host(), PullPolicy::if_not_present,
-                                                                   images_.store(), call_.cancel, call_.console));
-      if (!images_.store().has_blob(*remote)) return pulled.manifest_digest;
-    } else {
-      SCANGATE_TRY(const auto pulled,
-                   images_.registry(call_).pull_all(exact, images_.store(), call_.cancel, call_.console));
-      return pulled.manifest_digest;
-    }
-    return *remote;
-  }
-
-  Result<std::vector<Descriptor>> entries(const std::string& written, Take take, LookIn where) {
-    SCANGATE_TRY(const Digest digest, bring(written, take, where));
-    SCANGATE_TRY(auto index, stored_index(images_.store(), digest));
-    if (index && take == Take::all) return std::move(index->manifests);
-    SCANGATE_TRY(const Digest one, platform_manifest(images_.store(), digest, Platform::host()));
-    SCANGATE_TRY(Descriptor entry, index_entry(images_.store(), one));
-    return std::vector<Descriptor>{std::move(entry)};
-  }
-
- private:
-  ImageCommands& images_;
-  GateCall& call_;
-};
 
 class ManifestFront {
  public:
@@ -294,7 +185,7 @@ class ManifestFront {
     if (asked_.verbose) {
       SCANGATE_TRY(text, verbose(name, text));
     }
-    call_.print(indented(text, docker() ? 3 : 4));
+    call_.print(dump_json(nlohmann::ordered_json::parse(text, nullptr, false), docker() ? 3 : 4) + "\n");
     return 0;
   }
 
@@ -346,116 +237,13 @@ class ManifestFront {
   GateCall& call_;
   const ManifestRequest& asked_;
   command::RegistryLogin login_{asked_.user, asked_.password, asked_.authfile};
-  Lists lists_;
+  ImageLists lists_;
 };
-
-Result<void> annotate_index(ImageIndex& index, const std::vector<std::string>& annotations) {
-  for (const auto& written : annotations) {
-    const std::size_t equals = written.find('=');
-    const std::size_t colon = written.substr(0, equals).find(':');
-    const std::string kind = colon == std::string::npos ? "manifest" : written.substr(0, colon);
-    const std::string key =
-        colon == std::string::npos ? written.substr(0, equals) : written.substr(colon + 1, equals - colon - 1);
-    if (equals == std::string::npos || key.empty())
-      return fail(Fault::user, fmt::format("--annotation '{}' is not KIND:NAME=VALUE", printable(written)));
-    const std::string value = written.substr(equals + 1);
-    if (kind == "index")
-      index.annotations[key] = value;
-    else if (kind == "manifest-descriptor")
-      for (auto& entry : index.manifests)
-        entry.annotations[key] = value;
-    else
-      return fail(Error(Fault::user, fmt::format("--annotation of '{}' is not served", printable(kind)))
-                      .remedy("index: and manifest-descriptor: are; images leave as they were scanned"));
-  }
-  return {};
-}
-
-Result<int> imagetools_create(ImageCommands& images, GateCall& call, const command::ImagetoolsRequest& asked) {
-  SCANGATE_TRY(const auto lease, images.store().lease());
-  Lists lists(images, call);
-  std::vector<std::string> sources = asked.sources;
-  if (asked.append) {
-    if (asked.tags.empty()) return fail(Fault::user, "docker buildx imagetools create: --append without --tag");
-    sources.insert(sources.begin(), asked.tags.front());
-  }
-  ImageIndex index;
-  std::optional<Digest> only;
-  for (const auto& source : sources) {
-    SCANGATE_TRY(const Digest digest, lists.bring(source, Take::all, LookIn::registry));
-    SCANGATE_TRY(auto inner, stored_index(images.store(), digest));
-    if (sources.size() == 1 && asked.annotations.empty() && (inner || !asked.prefer_index)) only = digest;
-    if (inner) {
-      for (auto& entry : inner->manifests)
-        put_entry(index, std::move(entry));
-    } else {
-      SCANGATE_TRY(Descriptor entry, index_entry(images.store(), digest));
-      put_entry(index, std::move(entry));
-    }
-  }
-  SCANGATE_CHECK(annotate_index(index, asked.annotations));
-  if (!only) {
-    SCANGATE_TRY(only, lists.put(index));
-  }
-  if (asked.dry_run) {
-    SCANGATE_TRY(const std::string text, images.store().read_blob(*only, kMaxManifestBytes));
-    call.print(indented(text, 2));
-    return 0;
-  }
-  for (const auto& tag : asked.tags) {
-    SCANGATE_TRY(const Reference name, Reference::parse(tag));
-    SCANGATE_TRY(const auto outcome, images.push(call, *only, name, call.console));
-    if (!outcome.pushed) return exit_number(outcome.code);
-    call.say(fmt::format("pushing {} to {}\n", only->str(), name.str()));
-  }
-  return 0;
-}
-
-Result<int> imagetools_inspect(ImageCommands& images, GateCall& call, const command::ImagetoolsRequest& asked) {
-  SCANGATE_TRY(const Reference name, Reference::parse(asked.sources[0]));
-  SCANGATE_TRY(const auto remote, images.registry(call).document(name, call.cancel));
-  if (!remote) return fail(Fault::user, name.str() + ": not found");
-  if (asked.raw) {
-    call.print(remote->text);
-    return 0;
-  }
-  const std::string type = document_media_type(remote->text);
-  if (!asked.format.empty()) {
-    nlohmann::ordered_json manifest = nlohmann::ordered_json::parse(remote->text, nullptr, false);
-    manifest["digest"] = remote->digest.str();
-    manifest["size"] = remote->text.size();
-    // Go's fields have capitals, its JSON has none.
-    manifest["Digest"] = remote->digest.str();
-    manifest["MediaType"] = type;
-    manifest["Size"] = remote->text.size();
-    const nlohmann::ordered_json all = {{"Name", name.str()}, {"Manifest", std::move(manifest)}};
-    SCANGATE_TRY(const std::string text, fill_template(asked.format, dump_json(all)));
-    call.print(text + "\n");
-    return 0;
-  }
-  std::string out =
-      fmt::format("Name:      {}\nMediaType: {}\nDigest:    {}\n", name.str(), type, remote->digest.str());
-  if (is_index_type(type)) {
-    SCANGATE_TRY(const ImageIndex index, parse_index(remote->text, name.familiar()));
-    out += "           \nManifests: \n";
-    for (const auto& entry : index.manifests)
-      out += fmt::format("  Name:      {}@{}\n  MediaType: {}\n  Platform:  {}\n             \n", name.str(),
-                         entry.digest.str(), printable(entry.media_type),
-                         entry.platform ? printable(entry.platform->str()) : "");
-  }
-  call.print(out);
-  return 0;
-}
 
 }  // namespace
 
 int serve_manifest(ImageCommands& images, GateCall& call, const ManifestRequest& asked) {
   const auto code = ManifestFront(images, call, asked).serve();
-  return code ? *code : call.fail_with(code.error());
-}
-
-int serve_imagetools(ImageCommands& images, GateCall& call, const command::ImagetoolsRequest& asked) {
-  const auto code = asked.inspect ? imagetools_inspect(images, call, asked) : imagetools_create(images, call, asked);
   return code ? *code : call.fail_with(code.error());
 }
 
