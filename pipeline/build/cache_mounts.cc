@@ -152,7 +152,15 @@ Result<HeldCache> CacheMounts::take(const RunMount& mount, const std::string& co
   const fs::path folder = cache / "0";
   for (;;) {
     if (mount.sharing == Sharing::locked || !has_data(folder)) {
-      SCANGATE_TRY(UniqueFd lock, lock_folder(folder, LOCK_EX, Wait::yes, cancel, on_wait));
+      // Of several that find a shared cache missing one makes it; the others go on as soon as it is there, not when
+      // nobody uses it any more.
+      const Wait wait = mount.sharing == Sharing::locked ? Wait::yes : Wait::no;
+      SCANGATE_TRY(UniqueFd lock, lock_folder(folder, LOCK_EX, wait, cancel, on_wait));
+      if (!lock) {
+        if (cancel.cancelled()) return fail(cancelled_error());
+        std::this_thread::sleep_for(kPoll);
+        continue;
+      }
       SCANGATE_CHECK(make_data(folder, mount, fill));
       const auto about = dump_json(nlohmann::ordered_json{{"project", project_}, {"id", mount.id}});
       SCANGATE_CHECK(write_file_atomic(folder / "about.json", as_bytes(about), 0600));
