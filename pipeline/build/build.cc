@@ -124,12 +124,26 @@ Result<void> refuse_warnings(const Checks& checks, const std::vector<BuildWarnin
                   .remedy("the file asks for it with check=error=true"));
 }
 
+void take_record(const build::StageRecord& record, BuiltImage& built) {
+  built.steps += record.steps;
+  built.cached_steps += record.cached_steps;
+  for (const BuildWarning& each : record.warnings) {
+    // Two stages may find one fault of a line they share.
+    const auto same = [&](const BuildWarning& other) { return other.str() == each.str(); };
+    if (std::ranges::none_of(built.warnings, same)) built.warnings.push_back(each);
+  }
+}
+
 dockerfile::StageOptions stage_options(const BuildRequest& request) {
   dockerfile::StageOptions options;
   options.build_args.insert(request.build_args.begin(), request.build_args.end());
   options.os = request.platform.os;
   options.architecture = request.platform.architecture;
   options.variant = request.platform.variant;
+  const Platform here = Platform::host();
+  options.build_os = here.os;
+  options.build_architecture = here.architecture;
+  options.build_variant = here.variant;
   options.target = request.target;
   return options;
 }
@@ -181,11 +195,14 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   SCANGATE_TRY(auto context, SourceTree::open(request.context, "the context", std::move(opened.rules)));
   SCANGATE_TRY(const auto lease, host.store->lease());
   build::FileDigests digests(*host.store, context.identity());
+  // The stages' work holds the schedule, which calls it.
+  BuildWork* all = nullptr;
+  build::StageSchedule schedule(*resolved, [&](std::size_t stage) { return build::StageBuilder(*all, stage).build(); });
   BuildWork work{
       request,
       host,
       hooks,
-      cancel,
+      schedule.stop(),
       progress,
       opened.file,
       *resolved,
@@ -195,15 +212,12 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
       build::StepLog(progress),
       epoch.value_or(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())),
       epoch,
+      schedule,
       std::vector<std::optional<build::StageState>>(opened.file.stages.size()),
-      checks.found};
+      std::vector<build::StageRecord>(opened.file.stages.size())};
+  all = &work;
   BuiltImage built;
-  Result<void> done;
-  for (const std::size_t stage : resolved->order) {
-    if (work.stages[stage]) continue;  // a trigger of a base image needed it already
-    done = build::StageBuilder(work, stage).build();
-    if (!done || work.failed) break;
-  }
+  auto done = schedule.run(build::stages_at_once(), cancel);
   // What was hashed is worth keeping also when a later step failed.
   auto saved = digests.save();
   if (!done) return shown(std::move(done).error());
@@ -214,13 +228,13 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
                                                          kCacheMountsUnused);
         !swept)
       progress.line(Level::warning, "unused cache mounts could not be removed: " + swept.error().text());
-  built.steps = work.steps;
-  built.cached_steps = work.cached_steps;
-  built.warnings = std::move(work.warnings);
+  built.warnings = checks.found;
+  for (const build::StageRecord& each : work.records)
+    take_record(each, built);
   std::erase_if(built.warnings, [&](const BuildWarning& each) { return !checks.options.wants(each.rule); });
   SCANGATE_CHECK(refuse_warnings(checks, built.warnings, progress, opened.file.name));
-  if (work.failed) {
-    built.failed_step = std::move(work.failed);
+  if (*done) {
+    built.failed_step = std::move(work.records[**done].failed);
     return built;
   }
   SCANGATE_CHECK(build::write_image(*host.store, std::move(*work.stages[resolved->target]), request.labels,

@@ -50,14 +50,23 @@ Result<void> FileDigests::load() {
   return {};
 }
 
-Result<Digest> FileDigests::digest(SourceTree& tree, const TreeItem& item, const Cancel& cancel) {
-  SCANGATE_CHECK(load());
-  if (const auto found = known_.find(item.stamp); found != known_.end()) {
-    used_[item.stamp] = found->second;
+std::optional<Digest> FileDigests::find(const FileStamp& stamp) {
+  if (const auto found = known_.find(stamp); found != known_.end()) {
+    used_[stamp] = found->second;
     return found->second;
   }
-  if (const auto found = used_.find(item.stamp); found != used_.end()) return found->second;
-  if (const auto found = fresh_.find(item.stamp); found != fresh_.end()) return found->second;
+  if (const auto found = used_.find(stamp); found != used_.end()) return found->second;
+  if (const auto found = fresh_.find(stamp); found != fresh_.end()) return found->second;
+  return std::nullopt;
+}
+
+Result<Digest> FileDigests::digest(SourceTree& tree, const TreeItem& item, const Cancel& cancel) {
+  {
+    const std::lock_guard lock(mutex_);
+    SCANGATE_CHECK(load());
+    if (const auto found = find(item.stamp)) return *found;
+  }
+  // Read without the lock: two stages that need one file at once may both read it.
   SCANGATE_TRY(auto fd, tree.open_file(item));
   FdSource source(std::move(fd), item.path);
   Sha256 hash;
@@ -79,6 +88,11 @@ Result<Digest> FileDigests::digest(SourceTree& tree, const TreeItem& item, const
 }
 
 void FileDigests::remember(const TreeItem& item, const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  learn(item, digest);
+}
+
+void FileDigests::learn(const TreeItem& item, const Digest& digest) {
   if (!settled(item.stamp) || used_.size() >= kMaxRememberedFiles) {
     fresh_[item.stamp] = digest;
     return;
@@ -88,6 +102,7 @@ void FileDigests::remember(const TreeItem& item, const Digest& digest) {
 }
 
 Result<void> FileDigests::save() {
+  const std::lock_guard lock(mutex_);
   if (!changed_) return {};
   SCANGATE_CHECK(load());
   // Other Dockerfiles may use the same context and other parts of it: what is still known is kept while there is room.

@@ -2,6 +2,8 @@
 // Digests of context files, remembered by what stat(2) tells, so that an unchanged context is not read again.
 #include <chrono>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/cancel.h"
@@ -19,6 +21,7 @@ inline constexpr std::chrono::milliseconds kSettled{50};
 // For filesystems whose times are whole seconds.
 inline constexpr std::chrono::seconds kSettledCoarse{2};
 
+// Thread-safe.
 class FileDigests {
  public:
   // `identity` tells contexts apart. Nothing is read before the first question.
@@ -31,9 +34,12 @@ class FileDigests {
   Result<void> save();
 
  private:
-  Result<void> load();
+  Result<void> load();  // these three with the lock held
+  std::optional<Digest> find(const FileStamp& stamp);
+  void learn(const TreeItem& item, const Digest& digest);
   Store& store_;
   std::string identity_;
+  std::mutex mutex_;
   bool loaded_ = false;
   bool changed_ = false;
   std::map<FileStamp, Digest> known_;

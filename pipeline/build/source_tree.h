@@ -35,7 +35,7 @@ struct TreeItem {
 };
 
 // Opened once; everything is then reached through its descriptor, so that links cannot lead out and a renamed parent
-// does not matter. Not thread-safe.
+// does not matter. Thread-safe.
 class SourceTree final : public PathLookup {
  public:
   // `what` names it in messages: "the context", "stage 'build'". Errors: Fault::host when the folder cannot be opened.

@@ -30,7 +30,7 @@ Result<std::optional<Digest>> stored_for_platform(const Store& store, const Dige
 }  // namespace
 
 StageBuilder::StageBuilder(BuildWork& work, std::size_t stage)
-    : work_(work), index_(stage), stage_(work.file.stages[stage]) {
+    : work_(work), index_(stage), record_(work.records[stage]), stage_(work.file.stages[stage]) {
   steps_ = 1 + static_cast<std::size_t>(std::ranges::count_if(stage_.instructions, [](const Instruction& each) {
              return each.name == "RUN" || each.name == "COPY" || each.name == "ADD" || each.name == "WORKDIR";
            }));
@@ -40,10 +40,6 @@ Error StageBuilder::placed(Error error, dockerfile::Place place) const {
   if (!error.place().empty()) return error;
   if (in_trigger_) return std::move(error).at(trigger_place());
   return std::move(error).at(dockerfile::place_text(work_.file.name, place));
-}
-
-Error StageBuilder::refused(std::string_view what, dockerfile::Place place) const {
-  return placed(Error(Fault::user, fmt::format("{} is not supported yet", what)), place);
 }
 
 std::optional<std::string> StageBuilder::variable(std::string_view name) const {
@@ -87,7 +83,7 @@ void StageBuilder::undefined(std::string_view name, std::string_view text, docke
                                    best ? fmt::format(" (did you mean '{}'?)", *best) : ""),
                        place.column};
   const auto same = [&](const BuildWarning& each) { return each.str() == warning.str(); };
-  if (std::ranges::none_of(work_.warnings, same)) work_.warnings.push_back(std::move(warning));
+  if (std::ranges::none_of(record_.warnings, same)) record_.warnings.push_back(std::move(warning));
 }
 
 SourcePlace StageBuilder::source_place(int line) const {
@@ -136,7 +132,7 @@ Result<void> StageBuilder::put_inventory(const WrittenLayer& layer, LayerCatalog
 StepKey StageBuilder::key(std::string_view kind, KeyParent parent) const {
   StepKey key(kind);
   key.add("namespace", work_.request.cache_namespace)
-      .add("platform", work_.request.platform.str())
+      .add("platform", state_.platform.str())
       .add("parent", parent == KeyParent::counts ? state_.chain_text() : "")
       .add("compression", layer_media_type(work_.request.compression))
       .add("epoch", work_.fixed_time ? std::to_string(work_.fixed_time->time_since_epoch().count()) : "");
@@ -150,31 +146,28 @@ DestinationView& StageBuilder::view() {
   return *view_;
 }
 
-Result<void> StageBuilder::begin_from_image(const std::string& name, const std::string& platform) {
+Result<void> StageBuilder::begin_from_image(const std::string& name) {
   const auto place = stage_.from_line().base.place;
   auto reference = Reference::parse(name);
   if (!reference) return fail(placed(std::move(reference).error(), place));
-  if (!platform.empty()) {
-    auto wanted = Platform::parse(platform);
-    if (!wanted) return fail(placed(std::move(wanted).error(), place));
-    if (wanted->os != work_.request.platform.os || wanted->architecture != work_.request.platform.architecture)
-      return fail(refused(fmt::format("building for {} on {}", wanted->str(), work_.request.platform.str()), place));
-  }
+  const Platform& platform = state_.platform;
   auto step = work_.log.begin(header("FROM " + reference->familiar()));
+  // Another stage on this image waits, and then finds it in the store.
+  SCANGATE_TRY(const auto claim, work_.claims.take("image " + reference->str(), work_.cancel));
   std::optional<Digest> manifest_digest;
   if (!work_.request.pull) {
     SCANGATE_TRY(manifest_digest, work_.host.store->find(*reference));
   }
   const std::optional<Digest> named = manifest_digest;
   if (named) {
-    SCANGATE_TRY(manifest_digest, stored_for_platform(*work_.host.store, *named, work_.request.platform));
+    SCANGATE_TRY(manifest_digest, stored_for_platform(*work_.host.store, *named, platform));
   }
   const bool was_there = manifest_digest.has_value();
   if (!manifest_digest) {
     if (work_.host.registry == nullptr)
       return fail(placed(
           Error(Fault::user, fmt::format("the base image {} is not in the store", reference->familiar())), place));
-    auto pulled = work_.host.registry->pull(*reference, work_.request.platform,
+    auto pulled = work_.host.registry->pull(*reference, platform,
                                             work_.request.pull ? PullPolicy::always : PullPolicy::if_not_present,
                                             *work_.host.store, work_.cancel, work_.progress);
     if (!pulled)  // the Dockerfile's line leads, the registry's own place stays in the text
@@ -183,7 +176,7 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
           place));
     manifest_digest = pulled->manifest_digest;
     // The name stays what it was for this host: later builds and `docker run` mean the host's image by it.
-    if (!platform_matches(Platform::host(), work_.request.platform)) {
+    if (!platform_matches(Platform::host(), platform)) {
       if (named)
         SCANGATE_CHECK(work_.host.store->tag(*reference, *named));
       else
@@ -221,6 +214,7 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
   else
     step.done();
   if (work_.hooks.on_base) {
+    const std::lock_guard one_at_a_time(work_.asking);
     auto judged = work_.hooks.on_base(name, *manifest_digest);
     if (!judged) return fail(placed(std::move(judged).error(), place));
   }
@@ -230,20 +224,27 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
 Result<void> StageBuilder::begin() {
   current_ = &stage_.from;
   const auto& facts = work_.resolved.stages[index_];
+  state_.platform = work_.request.platform;
+  if (!facts.platform.empty()) {
+    auto platform = Platform::parse(facts.platform);
+    if (!platform) return fail(placed(std::move(platform).error(), stage_.from.place));
+    state_.platform = std::move(*platform);
+  }
   switch (facts.base.kind) {
     case BaseKind::scratch: {
       auto step = work_.log.begin(header("FROM scratch"));
       step.cached();
-      state_.config.platform = work_.request.platform;
+      state_.config.platform = state_.platform;
       state_.places["FROM"] = source_place(stage_.from.place.line);
       break;
     }
     case BaseKind::stage:
+      // With its platform: files of another one would be nothing that --platform could change.
       state_ = *work_.stages[facts.base.stage];
       arguments_ = state_.arguments;
       break;
     case BaseKind::image:
-      SCANGATE_CHECK(begin_from_image(facts.base.image, facts.platform));
+      SCANGATE_CHECK(begin_from_image(facts.base.image));
       break;
   }
   if (facts.base.kind == BaseKind::stage) ++step_;
@@ -252,19 +253,19 @@ Result<void> StageBuilder::begin() {
   return run_triggers();
 }
 
-Result<void> StageBuilder::build() {
+Result<StageEnd> StageBuilder::build() {
   SCANGATE_CHECK(begin());
-  if (work_.failed) return {};
+  if (record_.failed) return StageEnd::failed;
   for (const Instruction& instruction : stage_.instructions) {
     if (work_.cancel.cancelled()) return fail(cancelled_error());
     current_ = &instruction;
     if (auto done = apply(instruction); !done) return fail(placed(std::move(done).error(), instruction.place));
-    if (work_.failed) return {};
+    if (record_.failed) return StageEnd::failed;
   }
   view_.reset();
   state_.arguments = std::move(arguments_);
   work_.stages[index_] = std::move(state_);
-  return {};
+  return StageEnd::done;
 }
 
 }  // namespace scangate::build

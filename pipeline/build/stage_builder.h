@@ -1,7 +1,8 @@
 #pragma once
 // Executes the instructions of one stage.
-#include <map>
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,8 +12,10 @@
 #include "pipeline/build/file_source.h"
 #include "pipeline/build/remote_source.h"
 #include "pipeline/build/run_step.h"
+#include "pipeline/build/stage_schedule.h"
 #include "pipeline/build/stage_state.h"
 #include "pipeline/build/step_cache.h"
+#include "pipeline/build/step_claims.h"
 #include "pipeline/build/step_log.h"
 #include "pipeline/build/step_mounts.h"
 #include "pipeline/dockerfile/stages.h"
@@ -23,7 +26,15 @@ class LayerCataloger;
 
 namespace scangate::build {
 
-// What all stages of one build share.
+// What a stage told, kept apart so that the sum does not depend on which was first.
+struct StageRecord {
+  std::vector<BuildWarning> warnings;
+  std::size_t steps = 0;
+  std::size_t cached_steps = 0;
+  std::optional<BuiltImage::FailedStep> failed;
+};
+
+// What all stages of one build share; several threads build stages at once.
 struct BuildWork {
   const BuildRequest& request;
   const BuildHost& host;
@@ -38,21 +49,21 @@ struct BuildWork {
   StepLog log;
   TimePoint started;                    // SOURCE_DATE_EPOCH when given
   std::optional<TimePoint> fixed_time;  // SOURCE_DATE_EPOCH
-  std::vector<std::optional<StageState>> stages;
-  std::vector<BuildWarning> warnings;
-  std::size_t steps = 0;
-  std::size_t cached_steps = 0;
-  std::optional<BuiltImage::FailedStep> failed;
-  std::map<std::string, std::shared_ptr<TempDir>> bound_copies = {};  // of context files for mounts, by their digest
-  bool used_cache_mounts = false;
+  StageSchedule& schedule;
+  std::vector<std::optional<StageState>> stages;  // each set once, before those that need it begin
+  std::vector<StageRecord> records;               // of each stage
+  StepClaims claims = {};                         // by step key; images by "image NAME"
+  BoundCopies bound_copies = {};
+  std::mutex asking = {};  // held while a hook is called
+  std::atomic<bool> used_cache_mounts = false;
 };
 
 class StageBuilder {
  public:
   StageBuilder(BuildWork& work, std::size_t stage);
-  // Fills work.stages[stage], or work.failed. Errors: Fault::user placed in the Dockerfile; those of store, sandbox and
-  // registry.
-  Result<void> build();
+  // Fills work.stages[stage] and work.records[stage]. Errors: Fault::user placed in the Dockerfile; those of store,
+  // sandbox and registry.
+  Result<StageEnd> build();
 
  private:
   using Instruction = dockerfile::Instruction;
@@ -60,7 +71,7 @@ class StageBuilder {
 
   // stage_base.cc
   Result<void> begin();
-  Result<void> begin_from_image(const std::string& name, const std::string& platform);
+  Result<void> begin_from_image(const std::string& name);
 
   // stage_metadata.cc: one per instruction
   Result<void> apply(const Instruction& instruction);
@@ -109,7 +120,6 @@ class StageBuilder {
   // stage_triggers.cc
   Result<void> on_build(const dockerfile::OnbuildLine& line);
   Result<void> run_triggers();
-  Result<void> build_needed(std::size_t stage);
   Result<Instruction> parse_trigger(const std::string& trigger) const;
   Error in_trigger(const std::string& trigger, Error error) const;
   std::string trigger_place() const;
@@ -120,7 +130,6 @@ class StageBuilder {
   Error placed_outside(Error error, dockerfile::Place place) const;
   // A warning that `text` uses a variable nobody sets.
   void undefined(std::string_view name, std::string_view text, dockerfile::Place place) const;
-  Error refused(std::string_view what, dockerfile::Place place) const;
   Result<std::string> expand(const std::string& text, dockerfile::Place place) const;
   Result<std::string> expand(const Word& word) const { return expand(word.text, word.place); }
   std::optional<std::string> variable(std::string_view name) const;
@@ -140,6 +149,7 @@ class StageBuilder {
 
   BuildWork& work_;
   std::size_t index_;
+  StageRecord& record_;
   const dockerfile::Stage& stage_;
   StageState state_;
   const Instruction* current_ = nullptr;

@@ -126,9 +126,10 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   created_by += " " + destination;
   const std::string known_key = base.text();
 
-  ++work_.steps;
+  ++record_.steps;
   auto log = work_.log.begin(header(current_->text));
   SCANGATE_TRY(const auto heredocs, heredoc_sources(line));
+  SCANGATE_TRY(const auto claim, work_.claims.take(known_key, work_.cancel));
   SCANGATE_TRY(const bool known, work_.cache.is_known(known_key));
   // Another stage or image is told by its layers, so its files need not be looked at before there is work to do.
   if (source.from_context) SCANGATE_CHECK(select(line, source, excludes, inputs));
@@ -164,7 +165,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
     SCANGATE_TRY(full_key, content_key());
     SCANGATE_TRY(auto cached, work_.cache.find(full_key));
     if (cached) {
-      ++work_.cached_steps;
+      ++record_.cached_steps;
       log.cached();
       add_layer(*cached, std::move(created_by));
       view_.reset();

@@ -98,11 +98,12 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
   }
   created_by += fmt::format("{}", fmt::join(step.script ? std::vector<std::string>{*step.script} : step.argv, " "));
 
-  ++work_.steps;
+  ++record_.steps;
   auto log = work_.log.begin(header(current_->text));
+  SCANGATE_TRY(const auto claim, work_.claims.take(text, work_.cancel));
   SCANGATE_TRY(auto cached, work_.cache.find(text));
   if (cached) {
-    ++work_.cached_steps;
+    ++record_.cached_steps;
     log.cached();
     add_layer(*cached, std::move(created_by));
     // Its folder, if unpacked, is what a later look needs; the view begins anew.
@@ -133,7 +134,7 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
     failed.text = fmt::format("{}: {}: {}", dockerfile::place_text(work_.file.name, current_->place),
                               printable(split(current_->text, '\n').front()), why);
     log.failed(why);
-    work_.failed = std::move(failed);
+    record_.failed = std::move(failed);
     return {};
   }
   CachedStep done;

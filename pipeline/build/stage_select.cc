@@ -57,7 +57,7 @@ Result<void> StageBuilder::select(const CopyLine& line, FileSource& source, cons
     auto found = select_sources(*tree, input.text, rules, work_.cancel);
     if (!found) return fail(placed(std::move(found).error(), input.word->place));
     if (found->found == Found::none)
-      work_.warnings.push_back({source_place(input.word->place.line), "EmptyWildcard",
+      record_.warnings.push_back({source_place(input.word->place.line), "EmptyWildcard",
                                 fmt::format("'{}' matches nothing", printable(input.text))});
     input.selected = std::move(found->sources);
     for (SelectedSource& each : input.selected)

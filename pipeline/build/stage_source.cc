@@ -36,6 +36,7 @@ Result<FileSource> StageBuilder::file_source(const std::optional<Word>& from) {
     }
     case BaseKind::image: {
       SCANGATE_TRY(const auto reference, Reference::parse(found.image));
+      SCANGATE_TRY(const auto claim, work_.claims.take("image " + reference.str(), work_.cancel));
       std::optional<Digest> digest;
       if (!work_.request.pull) {
         SCANGATE_TRY(digest, work_.host.store->find(reference));

@@ -22,6 +22,7 @@ struct Argument {
 };
 
 struct StageState {
+  Platform platform;   // that the stage was begun for: the target's, or that of FROM --platform
   ImageConfig config;  // its diff_ids stay empty until the image is written
   std::vector<StageLayer> layers;
   // How many layers from below are best looked at as a mount: those of the base image and up to the last RUN.

@@ -1,6 +1,4 @@
 // ONBUILD: what a base image asks to be done first in every image built on it. Dockerfile reference, "ONBUILD".
-#include <set>
-
 #include "base/text.h"
 #include "pipeline/build/stage_builder.h"
 #include "pipeline/dockerfile/parse.h"
@@ -52,27 +50,6 @@ Result<dockerfile::Instruction> StageBuilder::parse_trigger(const std::string& t
   return instruction;
 }
 
-Result<void> StageBuilder::build_needed(std::size_t stage) {
-  if (work_.stages[stage]) return {};
-  // What it needs in turn, ours excluded: a trigger cannot wait for the image it is a part of.
-  std::set<std::size_t> seen{stage};
-  std::vector<std::size_t> open{stage};
-  while (!open.empty()) {
-    const std::size_t next = open.back();
-    open.pop_back();
-    if (next == index_) return fail(Fault::user, fmt::format("the stages {} and {} need each other", stage, index_));
-    for (const std::size_t need : work_.resolved.stages[next].needs) {
-      if (seen.insert(need).second) open.push_back(need);
-    }
-  }
-  // A stage's needs come before it, except for COPY --from of a later one: built depth first, at most kMaxStages deep.
-  for (const std::size_t need : work_.resolved.stages[stage].needs) {
-    SCANGATE_CHECK(build_needed(need));
-    if (work_.failed) return {};
-  }
-  return StageBuilder(work_, stage).build();
-}
-
 Result<void> StageBuilder::run_triggers() {
   const std::vector<std::string> triggers = std::exchange(state_.config.on_build, {});
   if (triggers.size() > kMaxTriggers)
@@ -93,8 +70,7 @@ Result<void> StageBuilder::run_triggers() {
       for (const Word& from : sources_of(instructions[i])) {
         SCANGATE_TRY(const auto source, dockerfile::resolve_source(work_.file, index_, from));
         if (source.kind != dockerfile::BaseKind::stage) continue;
-        SCANGATE_CHECK(build_needed(source.stage));
-        if (work_.failed) return {};
+        SCANGATE_CHECK(work_.schedule.need(source.stage, index_));
       }
       current_ = &instructions[i];
       return apply(instructions[i]);
@@ -103,7 +79,7 @@ Result<void> StageBuilder::run_triggers() {
     in_trigger_ = false;
     current_ = &stage_.from;
     if (!done) return fail(in_trigger(triggers[i], std::move(done).error()));
-    if (work_.failed) return {};
+    if (record_.failed) return {};
   }
   return {};
 }

@@ -14,11 +14,12 @@ Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
   mark("WORKDIR");
   std::string created_by = "WORKDIR " + directory;
   const std::string step_key = key("workdir/2").add("directory", directory).add("user", state_.config.user).text();
-  ++work_.steps;
+  ++record_.steps;
   auto log = work_.log.begin(header(current_->text));
+  SCANGATE_TRY(const auto claim, work_.claims.take(step_key, work_.cancel));
   SCANGATE_TRY(auto cached, work_.cache.find(step_key));
   if (cached) {
-    ++work_.cached_steps;
+    ++record_.cached_steps;
     log.cached();
     add_layer(*cached, std::move(created_by));
     if (cached->layer) view_.reset();

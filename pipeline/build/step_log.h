@@ -1,5 +1,6 @@
 #pragma once
 // Progress in the style of BuildKit's plain output: "#5 [build 2/4] RUN make", "#5 CACHED", "#5 DONE 1.2s".
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -28,11 +29,12 @@ class StepLog {
     std::string id_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   };
+  // Thread-safe: steps of several stages go on at once.
   Step begin(std::string_view header) { return Step(progress_, ++count_, header); }
 
  private:
   Progress& progress_;
-  int count_ = 0;
+  std::atomic<int> count_ = 0;
 };
 
 }  // namespace scangate::build

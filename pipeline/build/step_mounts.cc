@@ -69,14 +69,13 @@ Error not_there(const FoundMount& found, std::string_view what) {
 
 Result<StepMounts::Bound> StepMounts::bind_context(BuildWork& work, const FoundMount& found, bool own) {
   Bound bound{.path = {}, .kind = kind_of(found)};
-  auto& known = work.bound_copies[found.content];
-  std::shared_ptr<TempDir> copy = own ? nullptr : known;
+  std::shared_ptr<TempDir> copy = own ? nullptr : work.bound_copies.find(found.content);
   if (!copy) {
     SCANGATE_TRY(auto folder, work.host.store->make_work_folder("bind"));
     copy = std::make_shared<TempDir>(std::move(folder));
     SCANGATE_CHECK(
         copy_selected(work.context, *found.selected, copy->path() / "content", CopyOwners::root, work.cancel));
-    if (!own) known = copy;
+    if (!own) work.bound_copies.keep(found.content, copy);
   }
   bound.path = copy->path() / "content";
   copies_.push_back(std::move(copy));
@@ -132,7 +131,7 @@ Result<void> StepMounts::take_caches(BuildWork& work, std::vector<FoundMount>& f
     SCANGATE_TRY(auto held,
                  caches.take(each->mount, each->content, each->source ? fill : CacheMounts::Fill(), work.cancel,
                              [&, each = each] {
-                               log.output(fmt::format("waiting for the cache '{}', which another build uses\n",
+                               log.output(fmt::format("waiting for the cache '{}', which another step uses\n",
                                                       printable(each->mount.id)));
                              }));
     caches_[each] = held.data();

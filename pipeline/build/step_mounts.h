@@ -2,6 +2,7 @@
 // The mounts of one RUN step: found for its key, and made when it runs.
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,24 @@ struct FoundMount {
   std::optional<FileSource> source;        // of bind, and of a cache with from=
   std::optional<SelectedSource> selected;  // of bind, when it is the context's
   std::string content;                     // identity of the files; empty for those that bring none
+};
+
+// Copies of context files for mounts, by the files' digest: made once for all steps of a build. Thread-safe.
+class BoundCopies {
+ public:
+  std::shared_ptr<TempDir> find(const std::string& content) {
+    const std::lock_guard lock(mutex_);
+    const auto found = copies_.find(content);
+    return found == copies_.end() ? nullptr : found->second;
+  }
+  void keep(const std::string& content, const std::shared_ptr<TempDir>& copy) {
+    const std::lock_guard lock(mutex_);
+    copies_.emplace(content, copy);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<TempDir>> copies_;
 };
 
 // Everything a step's mounts need while it runs; what they stand on goes with it.

@@ -81,15 +81,16 @@ bool is_predefined_arg(std::string_view name) {
 }
 
 Variables platform_args(const StageOptions& options) {
-  std::string platform = options.os + "/" + options.architecture;
-  if (!options.variant.empty()) platform += "/" + options.variant;
   Variables args;
-  for (const std::string prefix : {"TARGET", "BUILD"}) {
-    args[prefix + "PLATFORM"] = platform;
-    args[prefix + "OS"] = options.os;
-    args[prefix + "ARCH"] = options.architecture;
-    args[prefix + "VARIANT"] = options.variant;
-  }
+  const auto add = [&](const std::string& prefix, const std::string& os, const std::string& architecture,
+                       const std::string& variant) {
+    args[prefix + "PLATFORM"] = os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
+    args[prefix + "OS"] = os;
+    args[prefix + "ARCH"] = architecture;
+    args[prefix + "VARIANT"] = variant;
+  };
+  add("TARGET", options.os, options.architecture, options.variant);
+  add("BUILD", options.build_os, options.build_architecture, options.build_variant);
   args["TARGETSTAGE"] = options.target.empty() ? "default" : options.target;
   return args;
 }

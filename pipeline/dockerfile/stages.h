@@ -16,10 +16,13 @@ using Variables = std::map<std::string, std::string, std::less<>>;
 
 struct StageOptions {
   Variables build_args;
-  // OCI names ("linux", "amd64", "" or "v8"); the build's and the target's platform are the same so far.
+  // OCI names ("linux", "amd64", "" or "v8"): of the image that is built, and of the host that builds it.
   std::string os = "linux";
   std::string architecture = "amd64";
   std::string variant;
+  std::string build_os = "linux";
+  std::string build_architecture = "amd64";
+  std::string build_variant;
   std::string target;  // stage name or number; empty: the last stage
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,15 +19,24 @@ namespace scangate {
 
 class RecordedProgress final : public Progress {
  public:
-  void line(Level, std::string_view text) override { lines.emplace_back(text); }
+  void line(Level, std::string_view text) override {
+    const std::lock_guard lock(mutex_);
+    lines.emplace_back(text);
+  }
   void bytes(std::string_view, std::uint64_t, std::uint64_t) override {}
   void output(std::string_view, std::string_view text) override {
-    printed += text;
+    {
+      const std::lock_guard lock(mutex_);
+      printed += text;
+    }
     if (on_output) on_output();
   }
   std::vector<std::string> lines;
   std::string printed;
   std::function<void()> on_output;  // called after each piece that a RUN step printed
+
+ private:
+  std::mutex mutex_;  // stages are built by several threads
 };
 
 struct SeenEntry {

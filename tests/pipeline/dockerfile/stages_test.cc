@@ -43,6 +43,19 @@ TEST(Stages, FromExpandsGlobalArgsOnly) {
   EXPECT_EQ(file->stages[1].platform, "linux/arm64");
 }
 
+TEST(Stages, TheBuildsPlatformIsTheHostsNotTheTargets) {
+  StageOptions options;
+  options.architecture = "arm";
+  options.variant = "v7";
+  auto file = resolved("FROM --platform=$BUILDPLATFORM go\nFROM alpine\nCOPY --from=0 /x /\n", options);
+  ASSERT_TRUE(file) << file.error().text();
+  EXPECT_EQ(file->stages[0].platform, "linux/amd64");
+  EXPECT_EQ(file->global_args.at("TARGETPLATFORM"), "linux/arm/v7");
+  EXPECT_EQ(file->global_args.at("TARGETVARIANT"), "v7");
+  EXPECT_EQ(file->global_args.at("BUILDARCH"), "amd64");
+  EXPECT_EQ(file->global_args.at("BUILDVARIANT"), "");
+}
+
 TEST(Stages, ScratchAndEarlierStagesAreNoImages) {
   auto file = resolved("FROM scratch AS s\nFROM S\nCOPY --from=busybox /x /\n");
   EXPECT_EQ(file->stages[0].base.kind, BaseKind::scratch);
