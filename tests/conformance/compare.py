@@ -11,6 +11,7 @@ LEAKS = {
                "/dev": "mount point", "/.dockerenv": "the daemon's mark"},
     "buildkit": {"/etc/hosts": "mount point", "/etc/resolv.conf": "mount point", "/proc": "mount point", "/sys": "mount point", "/dev": "mount point"},
 }
+LEAKS["buildkitd"] = LEAKS["buildkit"]
 FIELDS = ("Env", "Cmd", "Entrypoint", "WorkingDir", "User", "Labels", "ExposedPorts", "Volumes", "StopSignal", "Healthcheck", "Shell", "OnBuild")
 # What the builders write of themselves.
 OWN_LABELS = ("io.buildah.version",)

@@ -1,9 +1,10 @@
 """Builds every case with scangate and with the builders that are here, and compares what came out.
 
-    SCANGATE=build/dev/bin/scangate /usr/bin/python3 tests/conformance/conformance.py [--docker] [CASE…]
+    SCANGATE=build/dev/bin/scangate /usr/bin/python3 tests/conformance/conformance.py [--docker] [--buildkitd] [CASE…]
 
-buildah takes part wherever it is installed. --docker starts a daemon and compares with its classic builder and its BuildKit, too. --shard I/N takes
-every N-th case. Everything happens below one temporary folder.
+buildah takes part wherever it is installed. --docker starts a daemon and compares with its classic builder and its BuildKit, too; --buildkitd does so with
+a current BuildKit (buildkitd and buildctl on PATH), which knows the whole language. --shard I/N takes every N-th case. Everything happens below one
+temporary folder.
 """
 
 import argparse
@@ -105,10 +106,16 @@ def open_builders(folder, options, archives):
                 others += [peers.Docker(folder, daemon, False), peers.Docker(folder, daemon, True)]
             except RuntimeError as error:
                 print(f"SKIPPED: {error}")
+    if options.buildkitd:
+        if peers.missing("buildkitd") or peers.missing("buildctl") or peers.missing("skopeo"):
+            print("SKIPPED: buildkitd, buildctl or skopeo is not on PATH; nothing is compared with a current BuildKit")
+        else:
+            try:
+                others.append(peers.CurrentBuildKit(folder))
+            except RuntimeError as error:
+                print(f"SKIPPED: {error}")
     if options.only:
         others = [each for each in others if each.name in options.only]
-    for builder in [ours, *others]:
-        builder.start(archives)
     return ours, others, daemon
 
 
@@ -116,6 +123,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("cases", nargs="*")
     parser.add_argument("--docker", action="store_true")
+    parser.add_argument("--buildkitd", action="store_true")
     parser.add_argument("--only", action="append", help="compare with this builder only")
     parser.add_argument("--shard", default="0/1")
     parser.add_argument("-j", "--jobs", type=int, default=2)
@@ -139,8 +147,11 @@ def main():
     failed, compared = 0, {}
     try:
         (folder / "contexts").mkdir()
-        ours, others, daemon = open_builders(folder, options, bases.write(folder))
+        archives = bases.write(folder)
+        ours, others, daemon = open_builders(folder, options, archives)
         builders = [ours, *others]
+        for builder in builders:
+            builder.start(archives)
         suite = Suite(folder, ours, others)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             for case, results in zip(chosen, pool.map(lambda each: guarded(suite, each), chosen)):

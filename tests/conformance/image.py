@@ -142,12 +142,12 @@ def read_layout(folder):
     manifest = json.loads(blob(descriptor["digest"]))
     config = json.loads(blob(manifest["config"]["digest"]))
     ids = config["rootfs"].get("diff_ids") or []
-    if len(ids) != len(manifest["layers"]):
+    if len(ids) != len((manifest["layers"] or [])):
         raise BadLayer(f"{len(ids)} diffIDs for {len(manifest['layers'])} layers")
     filled = [h for h in config.get("history", []) if not h.get("empty_layer")]
     if filled and len(filled) != len(ids):
         raise BadLayer(f"the history speaks of {len(filled)} layers, there are {len(ids)}")
-    return Image(config, [layer(i, lambda d=d: blob(d["digest"])) for i, d in zip(ids, manifest["layers"])])
+    return Image(config, [layer(i, lambda d=d: blob(d["digest"])) for i, d in zip(ids, (manifest["layers"] or []))])
 
 
 def read_archive(data):

@@ -1,11 +1,13 @@
-"""The builders that the suite compares: the program under test, buildah, and a docker daemon of its own with both of its builders.
+"""The builders that the suite compares: the program under test, buildah, a docker daemon of its own with both of its builders, and a current buildkitd.
 
 Each has `start(bases)`, `build(case, context) -> Built` and `stop()`; `build` is called from several threads.
 """
 
 import contextlib
+import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -175,6 +177,75 @@ class Docker(Builder):
                 return Built(code, said, lambda: None)
             code, data, said = run([self.daemon.client, "save", ids.read_text().strip()], self.env)
             return Built(code, said, lambda: image.read_archive(data))
+
+
+class CurrentBuildKit(Builder):
+    """A buildkitd of its own, newer than the one in Debian's docker: `buildkitd` and `buildctl` on PATH. Raises RuntimeError where it cannot run."""
+
+    name = "buildkitd"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.address = f"unix://{self.folder}/s"
+        self.layouts = {}  # {reference: (folder of an OCI layout, digest)}
+        log = self.folder / "log"
+        self.process = subprocess.Popen(["buildkitd", "--addr", self.address, "--root", self.folder / "root", "--oci-worker-net", "host", "--containerd-worker=false"],
+                                        stdout=open(log, "wb"), stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 30
+        while run(["buildctl", "--addr", self.address, "debug", "workers"])[0] != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError("buildkitd does not run here: " + log.read_text(errors="replace").strip().splitlines()[-1])
+            time.sleep(0.05)
+
+    def start(self, bases):
+        for name, archive in bases.items():
+            layout = self.folder / re.sub("[/:]", "-", name)
+            code, _, said = run(["skopeo", "copy", "-q", f"docker-archive:{archive}", f"oci:{layout}:x"])
+            if code != 0:
+                raise RuntimeError(said)
+            self.keep(name, layout)
+
+    def keep(self, name, layout):
+        self.layouts[name] = (layout, json.loads((layout / "index.json").read_text())["manifests"][0]["digest"])
+
+    def flags(self, case):
+        out = []
+        for key, value in case.args.items():
+            value = os.environ.get(key) if value is None else value
+            out += ["--opt", f"build-arg:{key}={value}"] if value is not None else []
+        for key, value in case.labels.items():
+            out += ["--opt", f"label:{key}={value}"]
+        return out + (["--opt", f"target={case.target}"] if case.target else [])
+
+    def build_one(self, context, dockerfile, tag, flags, keep):
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
+            words = ["buildctl", "--addr", self.address, "build", "--no-cache", "--frontend", "dockerfile.v0", "--local", f"context={context}", "--local", f"dockerfile={context}",
+                     "--opt", f"filename={dockerfile}", "--output", f"type=oci,dest={out}/image.tar", *flags]
+            # Images that exist on this machine only are named contexts, which stand in for what FROM and --from name.
+            for i, (name, (layout, digest)) in enumerate(list(self.layouts.items())):
+                words += ["--oci-layout", f"layout{i}={layout}", "--opt", f"context:{name.removesuffix(':latest')}=oci-layout://layout{i}@{digest}"]
+            code, _, said = run(words, cwd=context)
+            if code != 0:
+                return Built(code, said)
+            layout = pathlib.Path(out) / "layout"
+            layout.mkdir()
+            subprocess.run(["tar", "-xf", f"{out}/image.tar", "-C", layout], check=True)
+            if keep:
+                kept = self.folder / re.sub("[/:]", "-", tag)
+                shutil.copytree(layout, kept)
+                self.keep(tag, kept)
+                return Built(code, said, lambda: None)
+            return Built(code, said, lambda: image.read_layout(str(layout)))
+
+    def stop(self):
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=30)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        unmount_below(self.folder)
 
 
 def missing(program):
