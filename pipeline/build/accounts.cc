@@ -105,17 +105,22 @@ Result<RunUser> parse_run_user(std::string_view text, const Accounts& accounts) 
   } else {
     return fail(no_user(name));
   }
+  // The primary group is in the list, too: else a process that gives up its primary group would lose what a file denies
+  // that group. CVE-2022-36109.
   if (group && !group->empty()) {
     SCANGATE_TRY(user.owner.gid, group_number(*group, accounts));
+    user.groups = {user.owner.gid};
     return user;
   }
+  user.groups = {user.owner.gid};
   if (!found) return user;
   for (const std::string& line : split(accounts.group, '\n')) {
     const auto fields = split(line, ':');
     if (fields.size() < 4) continue;
     const auto members = split(fields[3], ',');
     const auto gid = number_of(fields[2]);
-    if (gid && std::ranges::find(members, found->name) != members.end() && user.groups.size() < 1000)
+    if (gid && gid != user.owner.gid && std::ranges::find(members, found->name) != members.end() &&
+        user.groups.size() < 1000)
       user.groups.push_back(*gid);
   }
   return user;

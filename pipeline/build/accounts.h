@@ -26,7 +26,7 @@ struct Owner {
 
 struct RunUser {
   Owner owner;
-  std::vector<std::uint32_t> groups;  // supplementary
+  std::vector<std::uint32_t> groups;  // supplementary; the primary one first
   std::string home = "/";
 };
 

@@ -12,14 +12,15 @@ Result<void> CopyPlan::begin() {
   const std::string absolute = text.starts_with('/') ? text : rules_.working_directory + "/" + text;
   const std::string_view last = base_name(text);
   const bool folder_named = last.empty() || last == "." || last == "..";
-  if (rules_.several_sources && !folder_named && !rules_.into_folder)
-    return fail(Error(Fault::user, "with several sources the destination must be a folder")
-                    .remedy(fmt::format("write '{}/'", printable(text))));
   SCANGATE_TRY(target_, resolve_path(view_, path_in_root(absolute)));
   SCANGATE_TRY(auto node, view_.node(target_));
   if (node && node->type != EntryType::directory && (folder_named || rules_.into_folder))
     return fail(Fault::user, fmt::format("the destination '{}' is a file in the image", printable(text)));
   target_is_folder_ = folder_named || rules_.into_folder || (node && node->type == EntryType::directory);
+  // BuildKit would let the last file win.
+  if (rules_.several_sources && !target_is_folder_)
+    return fail(Error(Fault::user, "with several sources the destination must be a folder")
+                    .remedy(fmt::format("write '{}/'", printable(text))));
   return {};
 }
 
@@ -60,7 +61,8 @@ Result<void> CopyPlan::ensure_folder(const std::string& folder) {
     placed.entry.mtime_seconds = node->mtime_seconds;
   } else {
     const Owner owner = rules_.owner.value_or(Owner{});
-    placed.entry.mode = 0755;
+    // As BuildKit: a number is the mode of folders on the way, too, a change like u+x is not.
+    placed.entry.mode = rules_.mode ? rules_.mode->number().value_or(0755) : 0755;
     placed.entry.uid = owner.uid;
     placed.entry.gid = owner.gid;
     placed.entry.mtime_seconds = rules_.now_seconds;

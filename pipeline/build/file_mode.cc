@@ -46,6 +46,7 @@ Result<ModeChange> ModeChange::parse(std::string_view text) {
     for (const char c : text)
       action.bits = action.bits * 8 + static_cast<std::uint32_t>(c - '0');
     if (action.bits > 07777) return bad();
+    change.number_ = action.bits;
     change.actions_.push_back(action);
     return change;
   }

@@ -2,6 +2,7 @@
 // --chmod of COPY and ADD: what it makes of a file's mode. Octal, or symbolic as POSIX.1-2017 chmod, "EXTENDED
 // DESCRIPTION", has it; Dockerfile reference, "COPY --chmod".
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,8 @@ class ModeChange {
   enum class Kind { folder, other };
   // The mode (07777) of what has `mode` now.
   std::uint32_t apply(std::uint32_t mode, Kind kind) const;
+  // The mode that was given as a number.
+  std::optional<std::uint32_t> number() const { return number_; }
 
  private:
   // One operator with its permissions: of the bits in `who`, "=" first clears, then "+" sets and "-" takes away.
@@ -30,6 +33,7 @@ class ModeChange {
     bool x_if_useful = false;   // X: x for folders and for files that have an x already
   };
   std::vector<Action> actions_;
+  std::optional<std::uint32_t> number_;
 };
 
 }  // namespace scangate::build

@@ -43,12 +43,11 @@ Error StageBuilder::placed(Error error, dockerfile::Place place) const {
 }
 
 std::optional<std::string> StageBuilder::variable(std::string_view name) const {
-  // ENV wins over an ARG of the same name.
-  if (auto value = environment_value(state_.config.environment, name)) return value;
+  // Of an ENV and an ARG with a value the later one counts. The reference says ENV always; BuildKit does this.
   for (const Argument& each : arguments_) {
-    if (each.name == name) return each.value;
+    if (each.name == name && !each.hidden) return each.value;
   }
-  return std::nullopt;
+  return environment_value(state_.config.environment, name);
 }
 
 Result<std::string> StageBuilder::expand(const std::string& text, dockerfile::Place place) const {
@@ -242,6 +241,8 @@ Result<void> StageBuilder::begin() {
       // With its platform: files of another one would be nothing that --platform could change.
       state_ = *work_.stages[facts.base.stage];
       arguments_ = state_.arguments;
+      for (Argument& each : arguments_)
+        each.hidden = environment_value(state_.config.environment, each.name).has_value();
       break;
     case BaseKind::image:
       SCANGATE_CHECK(begin_from_image(facts.base.image));

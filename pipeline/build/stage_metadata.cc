@@ -126,7 +126,7 @@ Result<void> StageBuilder::arg(const dockerfile::ArgLine& line) {
     told += "=" + *value;
     const auto known = std::ranges::find(arguments_, name, &Argument::name);
     if (known != arguments_.end())
-      known->value = *value;
+      *known = {name, *value};
     else
       arguments_.push_back({name, *value});
   }
@@ -148,6 +148,8 @@ Result<void> StageBuilder::env(const dockerfile::EnvLine& line) {
   }
   for (const auto& [name, value] : expanded) {
     set_environment(state_.config.environment, name, value);
+    const auto argument = std::ranges::find(arguments_, name, &Argument::name);
+    if (argument != arguments_.end()) argument->hidden = true;
     mark("ENV " + name);
   }
   add_history(std::move(told), true);

@@ -42,10 +42,10 @@ Result<RunStep> StageBuilder::prepare_run(const dockerfile::RunLine& line) const
   if (step.argv.empty()) return fail(Fault::user, "RUN needs a command");
   step.environment = state_.config.environment;
   for (const Argument& each : arguments_) {
-    if (!environment_value(step.environment, each.name)) step.environment.push_back(each.name + "=" + each.value);
+    if (!each.hidden) set_environment(step.environment, each.name, each.value);
   }
   step.user = state_.config.user;
-  step.directory = state_.config.working_directory.empty() ? "/" : state_.config.working_directory;
+  step.directory = "/" + path_in_root(state_.config.working_directory);
   step.options = work_.request.step_options;
   step.network = line.network == "none" ? Network::none : work_.request.network;
   return step;

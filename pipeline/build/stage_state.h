@@ -19,6 +19,7 @@ struct StageLayer {
 struct Argument {
   std::string name;
   std::string value;
+  bool hidden = false;  // by an ENV of the same name that came later
 };
 
 struct StageState {

@@ -10,9 +10,10 @@ Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
   if (text.empty()) return fail(placed(Error(Fault::user, "WORKDIR is empty after expansion"), line.path.place));
   const std::string& before = state_.config.working_directory;
   const std::string directory = "/" + path_in_root(text.starts_with('/') ? text : before + "/" + text);
-  state_.config.working_directory = directory;
+  // As BuildKit: an absolute one stands in the configuration as it was written.
+  state_.config.working_directory = text.starts_with('/') ? text : directory;
   mark("WORKDIR");
-  std::string created_by = "WORKDIR " + directory;
+  std::string created_by = "WORKDIR " + state_.config.working_directory;
   const std::string step_key = key("workdir/2").add("directory", directory).add("user", state_.config.user).text();
   ++record_.steps;
   auto log = work_.log.begin(header(current_->text));

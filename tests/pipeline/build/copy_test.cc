@@ -89,7 +89,7 @@ TEST_F(CopyStep, OwnersAndModes) {
   EXPECT_EQ(named.at("n/f").entry.uid, 1000U);
   EXPECT_EQ(named.at("n/f").entry.gid, 50U);
   EXPECT_EQ(named.at("n/f").entry.mode, 0711U);
-  EXPECT_EQ(named.at("n").entry.mode, 0755U);
+  EXPECT_EQ(named.at("n").entry.mode, 0711U);
   EXPECT_EQ(layer(image, 2).at("g").entry.uid, 7U);
   EXPECT_EQ(layer(image, 2).at("g").entry.gid, 7U);
 }

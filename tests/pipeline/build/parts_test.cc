@@ -64,13 +64,13 @@ TEST(Accounts, OwnersByNameAndNumber) {
 TEST(Accounts, RunUsersGetTheirGroupsAndHome) {
   const auto app = *parse_run_user("app", kAccounts);
   EXPECT_EQ(app.owner, (Owner{1000, 1001}));
-  EXPECT_THAT(app.groups, ::testing::ElementsAre(50));
+  EXPECT_THAT(app.groups, ::testing::ElementsAre(1001, 50));
   EXPECT_EQ(app.home, "/home/app");
   EXPECT_EQ(parse_run_user("1000", kAccounts)->owner, (Owner{1000, 1001}));
   EXPECT_EQ(parse_run_user("12", kAccounts)->owner, (Owner{12, 0}));
   EXPECT_EQ(parse_run_user("7", kAccounts)->owner, (Owner{70, 71}));  // a name that looks like a number
   EXPECT_EQ(parse_run_user("", kAccounts)->home, "/root");
-  EXPECT_THAT(parse_run_user("app:root", kAccounts)->groups, ::testing::IsEmpty());
+  EXPECT_THAT(parse_run_user("app:root", kAccounts)->groups, ::testing::ElementsAre(0));
 }
 
 TEST(Environment, SetReplacesInPlace) {

@@ -60,7 +60,8 @@ TEST_F(RunStepTest, LinksInPlaceOfLentFoldersLeadNowhere) {
 TEST_F(RunStepTest, RunsAsTheUserInTheFolderWithTheEnvironment) {
   request_.build_args = {{"B", "built"}, {"HTTP_PROXY", "http://proxy.example:3128"}};
   const auto image = built(
-      "FROM base\nENV A=image B2=1\nARG B\nARG C=c\nARG A=hidden\nWORKDIR /w\nRUN chmod 777 /w\nUSER app\n"
+      "FROM base\nARG A=hidden\nENV A=image B2=1 D=hidden\nARG B\nARG C=c\nARG D=later\nWORKDIR /w\nRUN chmod 777 "
+      "/w\nUSER app\n"
       "RUN id > id && env > env && echo $PWD > pwd\n");
   const auto seen = files(image);
   EXPECT_EQ(seen.at("w/id").text, "uid=1000(app) gid=1001(app) groups=1001(app),50(staff)\n");
@@ -70,6 +71,7 @@ TEST_F(RunStepTest, RunsAsTheUserInTheFolderWithTheEnvironment) {
   EXPECT_THAT(env, HasSubstr("A=image\n"));
   EXPECT_THAT(env, HasSubstr("B=built\n"));
   EXPECT_THAT(env, HasSubstr("C=c\n"));
+  EXPECT_THAT(env, HasSubstr("D=later\n"));
   EXPECT_THAT(env, HasSubstr("HTTP_PROXY=http://proxy.example:3128\n"));
   EXPECT_THAT(env, HasSubstr("HOME=/home/app\n"));
   EXPECT_THAT(env, HasSubstr("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"));
