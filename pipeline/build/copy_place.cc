@@ -17,10 +17,6 @@ Result<void> CopyPlan::begin() {
   if (node && node->type != EntryType::directory && (folder_named || rules_.into_folder))
     return fail(Fault::user, fmt::format("the destination '{}' is a file in the image", printable(text)));
   target_is_folder_ = folder_named || rules_.into_folder || (node && node->type == EntryType::directory);
-  // BuildKit would let the last file win.
-  if (rules_.several_sources && !target_is_folder_)
-    return fail(Error(Fault::user, "with several sources the destination must be a folder")
-                    .remedy(fmt::format("write '{}/'", printable(text))));
   return {};
 }
 
@@ -156,6 +152,7 @@ Result<void> CopyPlan::add(const SelectedSource& source) {
     SCANGATE_CHECK(put(path, selected.item, source.tree));
     if (is_folder && !node) new_folders_.insert(path);
   }
+  target_is_folder_ = true;
   return {};
 }
 
@@ -165,6 +162,7 @@ Result<void> CopyPlan::add_archive(const SelectedSource& source) {
     return fail(Fault::user,
                 fmt::format("'/{}' is a file in the image, an archive cannot be unpacked there", printable(target_)));
   SCANGATE_CHECK(ensure_folder(target_));
+  target_is_folder_ = true;
   archives_.push_back({source.items.front().item, source.tree, target_});
   return {};
 }

@@ -16,7 +16,6 @@ namespace scangate::build {
 struct CopyRules {
   std::string destination;         // expanded, as written
   std::string working_directory;   // absolute
-  bool several_sources = false;    // more than one word: the destination must end in /
   bool into_folder = false;        // --parents: the destination is a folder, however it is written
   std::optional<Owner> owner;      // --chown
   bool keep_owners = false;        // --from: the source's, unless `owner` is given; else 0:0

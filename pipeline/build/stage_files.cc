@@ -55,9 +55,6 @@ Result<CopyRules> StageBuilder::copy_rules(const CopyLine& line, const FileSourc
     if (!mode) return fail(placed(std::move(mode).error(), line.chmod->place));
     rules.mode = std::move(*mode);
   }
-  // The destination of one pattern that matches several files must be a folder too, but it need not end in '/' when
-  // the folder is there; begin() sees to the former, so only words count for it.
-  rules.several_sources = line.sources.size() + line.files.size() > 1;
   return rules;
 }
 
@@ -65,10 +62,7 @@ Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, CopyRules rules, 
                                          const std::vector<SelectedSource>& selected) {
   CopyPlan plan(below, std::move(rules));
   if (auto begun = plan.begin(); !begun) return fail(placed(std::move(begun).error(), line.destination.place));
-  if (selected.size() > 1 && !plan.target_is_folder())
-    return fail(placed(Error(Fault::user, "several files match, so the destination must be a folder")
-                           .remedy(fmt::format("write '{}/'", printable(plan.rules().destination))),
-                       line.destination.place));
+  const bool several_words = line.sources.size() + line.files.size() > 1;
   for (const SelectedSource& each : selected) {
     if (!each.is_folder && each.name.empty() && plan.target_is_folder())
       return fail(placed(Error(Fault::user, "the URL does not name a file").remedy("end the destination with a name"),
@@ -77,6 +71,12 @@ Result<CopyPlan> StageBuilder::plan_copy(const CopyLine& line, CopyRules rules, 
     if (each.may_unpack) {
       SCANGATE_TRY(archive, is_archive(*each.tree, each.items.front().item));
     }
+    // Where the folder is there, or a source before made it, no slash is needed. BuildKit lets the last file win here.
+    if ((several_words || selected.size() > 1) && !each.is_folder && !archive && !plan.target_is_folder())
+      return fail(placed(Error(Fault::user, several_words ? "with several sources the destination must be a folder"
+                                                          : "several files match, so the destination must be a folder")
+                             .remedy(fmt::format("write '{}/'", printable(plan.rules().destination))),
+                         line.destination.place));
     SCANGATE_CHECK(archive ? plan.add_archive(each) : plan.add(each));
   }
   return plan;

@@ -75,10 +75,28 @@ Result<IgnoreRules> IgnoreRules::from_patterns(const std::vector<std::string>& p
 }
 
 int IgnoreRules::deciding_rule(std::string_view path) const {
-  for (std::size_t i = rules_.size(); i-- > 0;) {
-    if (rules_[i].glob.matches_or_parent(path)) return static_cast<int>(i);
+  if (rules_.empty()) return -1;
+  // From the topmost folder down, as BuildKit walks: a rule that matched a folder holds below it. A rule that would
+  // have changed nothing for the folder (a ! rule on one that is not ignored, any other on one that is) is not asked,
+  // and so does not hold below. moby/patternmatcher, MatchesUsingParentResults.
+  std::vector<bool> matched(rules_.size(), false);
+  int decided = -1;
+  for (std::size_t end = 0; end < path.size();) {
+    end = std::min(path.find('/', end + 1), path.size());
+    const std::string_view each = path.substr(0, end);
+    bool ignored = false;
+    decided = -1;
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+      if (!matched[i]) {
+        if (rules_[i].keep != ignored) continue;
+        matched[i] = rules_[i].glob.matches(each);
+      }
+      if (!matched[i]) continue;
+      ignored = !rules_[i].keep;
+      decided = static_cast<int>(i);
+    }
   }
-  return -1;
+  return decided;
 }
 
 bool IgnoreRules::ignored(std::string_view path) const {

@@ -21,8 +21,8 @@ class IgnoreRules {
   // The same rules from COPY --exclude patterns.
   static Result<IgnoreRules> from_patterns(const std::vector<std::string>& patterns);
 
-  // `path` is relative to the context, '/'-separated, without "./". The last rule that matches it or one of its parents
-  // decides.
+  // `path` is relative to the context, '/'-separated, without "./". The last rule that holds for it decides: one that
+  // matches it, or that was the last word on a folder above it.
   bool ignored(std::string_view path) const;
   // Whether an ignored directory need not be entered: no `!` rule can match below it.
   bool can_skip_below(std::string_view path) const;

@@ -21,25 +21,26 @@ TEST_P(Ignore, Decides) {
 
 INSTANTIATE_TEST_SUITE_P(
     Rules, Ignore,
-    ::testing::Values(Row{"a", "a", true}, Row{"a", "a/b/c", true}, Row{"a", "b/a", false}, Row{"/a", "a", true},
-                      Row{"a/", "a", true}, Row{"./a/../b", "b", true}, Row{"*.md", "x.md", true},
-                      Row{"*.md", "d/x.md", false}, Row{"**/*.md", "x.md", true}, Row{"**/*.md", "d/e/x.md", true},
-                      Row{"*/x", "d/x", true}, Row{"*/x", "d/e/x", false}, Row{"d/**", "d", false},
-                      Row{"d/**", "d/x", true}, Row{"d/**", "d/e/x", true}, Row{"d/**/x", "d/x", true},
-                      Row{"d/**/x", "d/e/f/x", true}, Row{"d/**/x", "d/ex", false}, Row{"**", "any/thing", true},
-                      Row{"*", "any/thing", true}, Row{"*\n!a", "a", false}, Row{"*\n!a", "a/b", false},
-                      Row{"*\n!a", "b", true}, Row{"*.md\n!README*.md\nREADME-secret.md", "README-secret.md", true},
-                      Row{"*.md\n!README*.md", "README-secret.md", false}, Row{"d\n!d/x", "d/x", false},
-                      Row{"d\n!d/x", "d/y", true}, Row{"! a", "a", false}, Row{"a\n! a", "a", false},
-                      Row{"# a\n#b\n c ", "c", true}, Row{" # a", "# a", true}, Row{".", "a", false},
-                      Row{"a?c", "abc", true}, Row{"a?c", "a/c", false}, Row{"[a-c]x", "bx", true},
-                      Row{"[^a-c]x", "bx", false}, Row{"[^a-c]x", "dx", true}, Row{"a\\*", "a*", true},
-                      Row{"a\\*", "ab", false}, Row{"a.c", "abc", false}, Row{"A", "a", false},
-                      Row{"\xEF\xBB\xBF"
-                          "a\r\nb\r\n",
-                          "b", true},
-                      Row{"**/node_modules", "x/node_modules/y/z", true}, Row{"foo**bar", "foobar", true},
-                      Row{"../x", "x", false}, Row{"\xC3\xA4?", "\xC3\xA4\xC3\xB6", true}));
+    ::testing::Values(
+        Row{"a", "a", true}, Row{"a", "a/b/c", true}, Row{"a", "b/a", false}, Row{"/a", "a", true},
+        Row{"a/", "a", true}, Row{"./a/../b", "b", true}, Row{"*.md", "x.md", true}, Row{"*.md", "d/x.md", false},
+        Row{"**/*.md", "x.md", true}, Row{"**/*.md", "d/e/x.md", true}, Row{"*/x", "d/x", true},
+        Row{"*/x", "d/e/x", false}, Row{"d/**", "d", false}, Row{"d/**", "d/x", true}, Row{"d/**", "d/e/x", true},
+        Row{"d/**/x", "d/x", true}, Row{"d/**/x", "d/e/f/x", true}, Row{"d/**/x", "d/ex", false},
+        Row{"**", "any/thing", true}, Row{"*", "any/thing", true}, Row{"*\n!a", "a", false}, Row{"*\n!a", "a/b", false},
+        Row{"*\n!a", "b", true}, Row{"*.md\n!README*.md\nREADME-secret.md", "README-secret.md", true},
+        Row{"*.md\n!README*.md", "README-secret.md", false}, Row{"d\n!d/x", "d/x", false}, Row{"d\n!d/x", "d/y", true},
+        Row{"! a", "a", false}, Row{"a\n! a", "a", false}, Row{"# a\n#b\n c ", "c", true}, Row{" # a", "# a", true},
+        Row{".", "a", false}, Row{"a?c", "abc", true}, Row{"a?c", "a/c", false}, Row{"[a-c]x", "bx", true},
+        Row{"[^a-c]x", "bx", false}, Row{"[^a-c]x", "dx", true}, Row{"a\\*", "a*", true}, Row{"a\\*", "ab", false},
+        Row{"a.c", "abc", false}, Row{"A", "a", false},
+        Row{"\xEF\xBB\xBF"
+            "a\r\nb\r\n",
+            "b", true},
+        Row{"**/node_modules", "x/node_modules/y/z", true}, Row{"foo**bar", "foobar", true}, Row{"../x", "x", false},
+        // A rule that had nothing to say of a folder does not hold below it.
+        Row{"d/x/y\n!d/*", "d/x/y", true}, Row{"d\nd/x/y\n!d/*", "d/x/y", false}, Row{"!*\n**/c", "a/c/d", true},
+        Row{"**/c\n!*", "a/c/d", true}, Row{"!b\nb/n\n!b", "b/n/a", true}, Row{"\xC3\xA4?", "\xC3\xA4\xC3\xB6", true}));
 
 TEST(IgnoreRules, BadPatternNamesItsLine) {
   auto rules = IgnoreRules::parse("ok\n[a\n", "web/.dockerignore");
