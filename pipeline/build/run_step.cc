@@ -121,6 +121,9 @@ Result<RunResult> run_step(const RunStep& step, const BuildHost& host, const Sta
     SCANGATE_CHECK(workspace.add_mount_point(point, Workspace::PointKind::directory));
   const bool online = step.network == Network::host;
   std::string hosts = online ? host_text("/etc/hosts", kPlainHosts) : std::string(kPlainHosts);
+  // Java and others look up their own name.
+  if (!hosts.empty() && !hosts.ends_with('\n')) hosts += '\n';
+  hosts += fmt::format("127.0.0.1\t{}\n", spec.hostname);
   for (const auto& [name, address] : step.options.add_hosts)
     hosts += fmt::format("{}\t{}\n", address, name);
   SCANGATE_CHECK(lend_file(workspace, spec, files.path(), "/etc/hosts", hosts, 0644));
