@@ -4,9 +4,9 @@
 #include "base/file.h"
 #include "executor/cli/commands.h"
 #include "executor/cli/context.h"
+#include "executor/engine/build_contexts.h"
 #include "executor/engine/platform_build.h"
 #include "executor/engine/step_options.h"
-#include "pipeline/git_source/git_source.h"
 #include "pipeline/image/transfer.h"
 
 namespace scangate::cli {
@@ -18,7 +18,7 @@ struct Options {
   std::string context = ".";
   std::string dockerfile, target, platform, output, iid_file, network = "host";
   std::vector<std::string> names, build_args, labels;
-  std::vector<std::string> secrets, agents, hosts, resources;
+  std::vector<std::string> contexts, secrets, agents, hosts, resources;
   std::string shared_memory, memory;
   bool no_cache = false;
   bool pull = false;
@@ -120,6 +120,23 @@ Result<BuildRequest> request_of(const Options& options, const Context& context, 
   return request;
 }
 
+// Folders and layouts of this machine.
+NamedFiles host_files(Engine& engine, Context& context) {
+  return {.folder = [](const std::string& path) -> Result<std::filesystem::path> {
+            std::error_code ignored;
+            if (!std::filesystem::is_directory(path, ignored))
+              return fail(Fault::user, fmt::format("'{}' is no folder", path));
+            return std::filesystem::path(path);
+          },
+          .layout = [&](const std::string& path, const std::string& tag) -> Result<Digest> {
+            SCANGATE_TRY(const auto imported,
+                         import_all(*engine.store(), "oci:" + path + (tag.empty() ? "" : ":" + tag), context.cancel,
+                                    context.progress()));
+            return imported.manifest_digest;
+          },
+          .reveal = {}};
+}
+
 // Warnings are the result here, so they go to standard output; with any of them the exit code is 1, as docker's.
 Result<ExitCode> check(Context& context, const BuildRequest& request) {
   SCANGATE_TRY(const auto warnings, check_build(request, context.progress()));
@@ -131,20 +148,28 @@ Result<ExitCode> check(Context& context, const BuildRequest& request) {
 }
 
 Result<ExitCode> build(Context& context, const Options& options) {
-  SCANGATE_TRY(const auto repository, parse_git_url(options.context, GitShorthand::allowed));
-  SCANGATE_TRY(BuildRequest request, request_of(options, context, repository.has_value()));
-  if (options.check && !repository) return check(context, request);
+  SCANGATE_TRY(const bool is_remote, is_remote_context(options.context));
+  SCANGATE_TRY(BuildRequest request, request_of(options, context, is_remote));
+  std::vector<command::ContextFlag> named;
+  for (const auto& text : options.contexts) {
+    SCANGATE_TRY(auto flag, command::parse_context_flag(text));
+    named.push_back(std::move(flag));
+  }
+  if (options.check && !is_remote && named.empty()) return check(context, request);
   std::vector<Reference> names;
   for (const auto& name : options.names) {
     SCANGATE_TRY(auto reference, Reference::parse(name));
     names.push_back(std::move(reference));
   }
   SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::yes));
-  std::optional<TempDir> fetched;
-  if (repository) {
+  std::optional<RemoteContext> fetched;
+  if (is_remote) {
     SCANGATE_TRY(fetched,
-                 engine->fetch_context(*repository, options.dockerfile, request, context.cancel, context.progress()));
+                 engine->fetch_remote(options.context, git_agent(request), {}, context.cancel, context.progress()));
+    SCANGATE_CHECK(use_remote_context(*fetched, options.dockerfile == "-" ? "" : options.dockerfile, request));
   }
+  SCANGATE_TRY(const auto remotes, take_named_contexts(*engine, named, host_files(*engine, context), request,
+                                                       context.cancel, context.progress()));
   if (options.check) return check(context, request);
   SCANGATE_TRY(auto platforms, parse_platforms(options.platform.empty() ? std::vector<std::string>()
                                                                         : std::vector<std::string>{options.platform}));
@@ -190,6 +215,11 @@ void add_build(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   command->add_option("--platform", options->platform, "os/architecture; several with commas give an index")
       ->type_name("PLATFORM");
+  command
+      ->add_option("--build-context", options->contexts,
+                   "Folder, URL, docker-image://REF or oci-layout://DIR under a name; may be given again")
+      ->type_name("NAME=WHAT")
+      ->allow_extra_args(false);
   command->add_option("--network", options->network, "Network of RUN steps: default, host, none");
   command->add_option("--secret", options->secrets, "Secret for RUN --mount=type=secret; may be given again")
       ->type_name("id=ID,src=FILE|env=NAME")
@@ -217,7 +247,7 @@ void add_build(CLI::App& app, Context& context) {
   command->add_flag("--pull", options->pull, "Ask the registry for newer base images");
   command
       ->add_option("context", options->context,
-                   "Folder that COPY and ADD read from, or a git repository: URL#ref:folder")
+                   "Folder that COPY and ADD read from, a git repository: URL#ref:folder, or the URL of a tar")
       ->required()
       ->type_name("CONTEXT");
   command->callback([options, &context] { context.guard([&] { return build(context, *options); }); });

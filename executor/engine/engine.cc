@@ -162,18 +162,14 @@ GitSourceOptions Engine::State::git_options(const JobNetwork* from) const {
   return git;
 }
 
-Result<TempDir> Engine::fetch_context(const GitUrl& url, const std::string& dockerfile, BuildRequest& request,
-                                      const Cancel& cancel, Progress& progress) {
-  SCANGATE_TRY(TempDir folder, state_->store->make_work_folder("context-"));
-  progress.line(Level::info, "fetching " + url.str());
-  GitSourceOptions options = state_->git_options(state_->network);
-  options.ssh_agent = git_agent(request);
-  SCANGATE_TRY(const GitTree tree, fetch_git_source(url, folder.path(), options, state_->runner, cancel));
-  request.context = tree.folder;
-  if (!request.dockerfile_text)
-    request.dockerfile = fs::path("/" + dockerfile).lexically_normal().relative_path().string();
-  request.dockerfile_name = request.dockerfile.empty() ? "Dockerfile" : request.dockerfile;
-  return folder;
+Result<RemoteContext> Engine::fetch_remote(const std::string& address, const fs::path& agent, const RevealFor& reveal,
+                                           const Cancel& cancel, Progress& progress) {
+  const JobNetwork* network = state_->network;
+  const auto transport = state_->build_transport(network);
+  RemoteContextHost host{*state_->store, *transport, state_->runner, state_->git_options(network), reveal};
+  host.git.ssh_agent = agent;
+  progress.line(Level::info, "fetching " + redact(printable(address)));
+  return fetch_remote_context(host, address, cancel);
 }
 
 Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,

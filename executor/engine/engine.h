@@ -9,6 +9,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/progress.h"
+#include "executor/engine/remote_context.h"
 #include "executor/exit/exit_code.h"
 #include "executor/settings/settings.h"
 #include "pipeline/build/build.h"
@@ -65,11 +66,9 @@ class Engine {
   Result<BuiltImage> build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,
                            Progress& progress, Registry* registry = nullptr);
 
-  // Makes the work tree of a remote repository the context of `request`. It is fetched from where RUN steps are, into
-  // the folder that is given back and outlives the build. `dockerfile` (-f) is in it; a text that `request` has already
-  // stays.
-  Result<TempDir> fetch_context(const GitUrl& url, const std::string& dockerfile, BuildRequest& request,
-                                const Cancel& cancel, Progress& progress);
+  // Fetches a build context from where RUN steps are. `agent`: of ssh, for git; may be empty. See remote_context.h.
+  Result<RemoteContext> fetch_remote(const std::string& address, const std::filesystem::path& agent,
+                                     const RevealFor& reveal, const Cancel& cancel, Progress& progress);
 
   // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read.
   // Errors: the store's and the layers'; callers that guard a push treat each as undecided.

@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/text.h"
+#include "executor/engine/build_contexts.h"
 #include "executor/engine/step_options.h"
-#include "executor/gate/tar_context.h"
-#include "pipeline/git_source/git_source.h"
+#include "executor/engine/tar_context.h"
+#include "executor/gate/job_archive.h"
 
 namespace scangate {
 namespace fs = std::filesystem;
@@ -71,7 +75,7 @@ Result<void> take_stdin(GateCall& call, const command::BuildRequest& asked, Stor
   JobInput input(call.request.input.get(), "the build context on standard input", call.cancel);
   SCANGATE_TRY(order.unpacked, store.make_work_folder("context-"));
   SCANGATE_TRY(const std::optional<std::string> dockerfile,
-               take_tar_context(input, order.unpacked->path(), call.cancel));
+               take_tar_context(input, "the build context on standard input", order.unpacked->path(), call.cancel));
   order.request.context = order.unpacked->path();
   if (dockerfile) {
     order.request.dockerfile_text = *dockerfile;
@@ -99,17 +103,54 @@ Result<void> take_secrets(GateCall& call, const command::BuildRequest& asked, Bu
   return {};
 }
 
-// A credential of the job's in the address is for its own host alone.
-Result<void> take_repository(GateCall& call, const command::BuildRequest& asked, GitUrl url, const GateContext& context,
-                             Engine& engine, BuildOrder& order) {
+// A credential of the job's in an address is for its own host alone.
+RevealFor reveal_for(const GateContext& context) {
+  if (!context.broker) return {};
+  return
+      [broker = context.broker](std::string_view text, const std::string& host) { return broker->reveal(text, host); };
+}
+
+Result<void> take_remote(GateCall& call, const command::BuildRequest& asked, const GateContext& context, Engine& engine,
+                         BuildOrder& order) {
   if (asked.dockerfile == "-") {
     SCANGATE_TRY(order.request.dockerfile_text, call.read_input(kMaxDockerfileBytes, "the Dockerfile"));
   }
-  if (context.broker) {
-    url.user = context.broker->reveal(url.user, url.host());
-    url.password = context.broker->reveal(url.password, url.host());
-  }
-  SCANGATE_TRY(order.unpacked, engine.fetch_context(url, asked.dockerfile, order.request, call.cancel, call.console));
+  SCANGATE_TRY(auto fetched, engine.fetch_remote(asked.context, git_agent(order.request), reveal_for(context),
+                                                 call.cancel, call.console));
+  SCANGATE_CHECK(use_remote_context(fetched, asked.dockerfile, order.request));
+  order.remotes.push_back(std::move(fetched));
+  return {};
+}
+
+Result<UniqueFd> open_context(GateCall& call, const std::string& path) {
+  auto folder = call.files.open_folder(path);
+  if (folder) return folder;
+  return fail(Fault::user, fmt::format("the build context '{}' is no folder of the job: {}", printable(path),
+                                       folder.error().cause()));
+}
+
+// Our own descriptor, reached by path: it stays the folder it was opened as, whatever the job renames meanwhile.
+std::filesystem::path held_path(const UniqueFd& folder) {
+  return fmt::format("/proc/self/fd/{}", folder.get());
+}
+
+Result<void> take_named(GateCall& call, const command::BuildRequest& asked, const GateContext& context, Engine& engine,
+                        BuildOrder& order) {
+  const NamedFiles files{.folder = [&](const std::string& path) -> Result<std::filesystem::path> {
+                           SCANGATE_TRY(UniqueFd folder, open_context(call, path));
+                           order.folders.push_back(std::move(folder));
+                           return held_path(order.folders.back());
+                         },
+                         .layout = [&](const std::string& path, const std::string& tag) -> Result<Digest> {
+                           const command::ImageLocation layout{command::ImageLocation::Kind::oci, tag, path, path};
+                           SCANGATE_TRY(const auto imported,
+                                        import_from_job(call, *engine.store(), layout, std::nullopt, call.console));
+                           return imported.manifest_digest;
+                         },
+                         .reveal = reveal_for(context)};
+  SCANGATE_TRY(auto remotes,
+               take_named_contexts(engine, asked.named_contexts, files, order.request, call.cancel, call.console));
+  std::ranges::move(remotes, std::back_inserter(order.remotes));
   return {};
 }
 
@@ -154,27 +195,24 @@ Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& aske
   SCANGATE_TRY(build.step_options, step_options(asked.steps));
   SCANGATE_CHECK(take_secrets(call, asked, build));
   SCANGATE_CHECK(take_agents(call, asked, order));
+  SCANGATE_CHECK(take_named(call, asked, context, engine, order));
 
   if (asked.context == "-") {
     SCANGATE_CHECK(take_stdin(call, asked, *engine.store(), order));
     return order;
   }
-  SCANGATE_TRY(const auto repository, parse_git_url(asked.context, GitShorthand::allowed));
-  if (repository) {
-    SCANGATE_CHECK(take_repository(call, asked, *repository, context, engine, order));
+  SCANGATE_TRY(const bool is_remote, is_remote_context(asked.context));
+  if (is_remote) {
+    SCANGATE_CHECK(take_remote(call, asked, context, engine, order));
     return order;
   }
   if (asked.context.find("://") != std::string::npos)
     return fail(
         Error(Fault::user, fmt::format("the build context '{}' is not served", redact(printable(asked.context))))
-            .remedy("give a folder, a git repository, or a tar on standard input with '-'"));
-  auto folder = call.files.open_folder(asked.context);
-  if (!folder)
-    return fail(Fault::user, fmt::format("the build context '{}' is no folder of the job: {}", printable(asked.context),
-                                         folder.error().cause()));
-  order.folder = std::move(*folder);
-  // Our own descriptor, reached by path: it stays the folder it was opened as, whatever the job renames meanwhile.
-  build.context = fmt::format("/proc/self/fd/{}", order.folder.get());
+            .remedy("give a folder, a git repository, the URL of a tar, or a tar on standard input with '-'"));
+  SCANGATE_TRY(UniqueFd folder, open_context(call, asked.context));
+  order.folders.push_back(std::move(folder));
+  build.context = held_path(order.folders.back());
   SCANGATE_CHECK(take_dockerfile(call, asked, context, call.files.absolute(asked.context), build));
   return order;
 }

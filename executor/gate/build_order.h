@@ -13,9 +13,10 @@ namespace scangate {
 // Owns what `request` refers to: keep it until the build is done.
 struct BuildOrder {
   BuildRequest request;
-  UniqueFd folder;                  // the context, when it is a folder of the job
-  std::optional<TempDir> unpacked;  // the context, when it came as a tar or from a repository
-  std::vector<UniqueFd> agents;     // sockets of the job's ssh agents
+  std::vector<UniqueFd> folders;       // contexts that are folders of the job
+  std::optional<TempDir> unpacked;     // the context, when it came as a tar
+  std::vector<RemoteContext> remotes;  // contexts that were fetched
+  std::vector<UniqueFd> agents;        // sockets of the job's ssh agents
 };
 
 // Errors: Fault::user for a context that is not there, and for every flag that the builder cannot honour: an image

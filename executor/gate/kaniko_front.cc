@@ -1,3 +1,4 @@
+#include "base/http/http.h"
 #include "executor/gate/job_archive.h"
 #include "executor/gate/job_credentials.h"
 #include "executor/gate/tool_fronts.h"
@@ -16,6 +17,16 @@ std::string joined(const std::string& folder, const std::string& below) {
   return folder + (folder.ends_with('/') ? "" : "/") + below;
 }
 
+// kaniko reads who it is from these; README, "Using Private Git Repository".
+std::string with_credentials(const GateCall& call, const std::string& address) {
+  constexpr std::string_view kHttps = "https://";
+  const std::string token = call.variable("GIT_TOKEN").value_or("");
+  const std::string user = token.empty() ? call.variable("GIT_USERNAME").value_or("") : token;
+  const std::string password = token.empty() ? call.variable("GIT_PASSWORD").value_or("") : "";
+  if (user.empty() && password.empty()) return address;
+  return fmt::format("{}{}:{}@{}", kHttps, url_encode(user), url_encode(password), address.substr(kHttps.size()));
+}
+
 Result<command::BuildRequest> build_request(GateCall& call, const KanikoBuild& asked) {
   command::BuildRequest build;
   build.target = asked.target;
@@ -24,13 +35,20 @@ Result<command::BuildRequest> build_request(GateCall& call, const KanikoBuild& a
   build.tags = asked.destinations;
   build.no_cache = !asked.cache;
   if (!asked.platform.empty()) build.platforms = {asked.platform};
+  if (asked.context_kind == KanikoBuild::Context::git) {
+    build.context = with_credentials(call, asked.context);
+    if (!asked.sub_path.empty())
+      build.context += (build.context.find('#') == std::string::npos ? "#:" : ":") + asked.sub_path;
+    build.dockerfile = asked.dockerfile;
+    return build;
+  }
   if (asked.context_kind != KanikoBuild::Context::folder) {
     if (!asked.sub_path.empty())
       return fail(Error(Fault::user, "kaniko: --context-sub-path of a tar is not supported yet"));
     if (asked.context_kind == KanikoBuild::Context::archive) {
       SCANGATE_TRY(call.request.input, call.files.open_file(asked.context));
     }
-    build.context = "-";
+    build.context = asked.context_kind == KanikoBuild::Context::url ? asked.context : "-";
     build.dockerfile = asked.dockerfile;
     return build;
   }

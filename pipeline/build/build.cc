@@ -25,18 +25,6 @@ struct OpenedBuild {
   dockerfile::IgnoreRules rules;
 };
 
-// The first of the candidates that exists; none is fine.
-Result<dockerfile::IgnoreRules> read_ignore_rules(SourceTree& tree, const std::string& dockerfile) {
-  for (const std::string& path : dockerfile::ignore_file_candidates(dockerfile)) {
-    SCANGATE_TRY(const std::string resolved, build::resolve_path(tree, path));
-    SCANGATE_TRY(auto node, tree.node(resolved));
-    if (!node) continue;
-    SCANGATE_TRY(const std::string text, tree.read_text(resolved, dockerfile::kMaxIgnoreBytes));
-    return dockerfile::IgnoreRules::parse(text, path);
-  }
-  return dockerfile::IgnoreRules();
-}
-
 // The error itself is one line, which reports and job logs repeat; what people look at goes to the log before it.
 void show_excerpt(const Error& error, std::string_view text, std::string_view name, Progress& progress) {
   const std::string shown = dockerfile::excerpt_of(error, text, name);
@@ -66,7 +54,8 @@ Result<OpenedBuild> open_build(const BuildRequest& request, Progress& progress) 
     return fail(std::move(file).error());
   }
   opened.file = std::move(*file);
-  SCANGATE_TRY(opened.rules, read_ignore_rules(tree, build::path_in_root(path)));
+  SCANGATE_TRY(opened.rules,
+               build::read_ignore_rules(tree, dockerfile::ignore_file_candidates(build::path_in_root(path))));
   return opened;
 }
 
@@ -145,6 +134,7 @@ dockerfile::StageOptions stage_options(const BuildRequest& request) {
   options.build_architecture = here.architecture;
   options.build_variant = here.variant;
   options.target = request.target;
+  options.contexts = build::context_lookup(request);
   return options;
 }
 
@@ -195,6 +185,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   SCANGATE_TRY(auto context, SourceTree::open(request.context, "the context", std::move(opened.rules)));
   SCANGATE_TRY(const auto lease, host.store->lease());
   build::FileDigests digests(*host.store, context.identity());
+  SCANGATE_TRY(auto contexts, build::NamedContexts::open(request, *host.store));
   // The stages' work holds the schedule, which calls it.
   BuildWork* all = nullptr;
   build::StageSchedule schedule(*resolved, [&](std::size_t stage) { return build::StageBuilder(*all, stage).build(); });
@@ -208,6 +199,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
       *resolved,
       context,
       digests,
+      contexts,
       build::StepCache(*host.store, request.no_cache ? build::StepCache::Reading::off : build::StepCache::Reading::on),
       build::StepLog(progress),
       epoch.value_or(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())),
@@ -220,6 +212,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   auto done = schedule.run(build::stages_at_once(), cancel);
   // What was hashed is worth keeping also when a later step failed.
   auto saved = digests.save();
+  if (saved) saved = contexts.save();
   if (!done) return shown(std::move(done).error());
   if (!saved)
     progress.line(Level::warning, "the digests of the context's files could not be kept: " + saved.error().text());

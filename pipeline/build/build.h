@@ -44,9 +44,22 @@ struct StepOptions {
   SandboxLimits limits;
 };
 
+// `--build-context NAME=…`: what FROM, `--from=` and `from=` mean by NAME, be it new or that of an image or a stage.
+struct NamedContext {
+  std::string name;                       // as context_name() gives it
+  std::filesystem::path folder;           // its files, as BuildRequest::context; empty: it is an image
+  std::string image;                      // its name, for messages; pulled by it when there is no digest
+  std::optional<Digest> manifest_digest;  // or an index's, in the store
+};
+
+// One name for all ways to write an image's: "docker.io/library/alpine:latest" is "alpine". Fault::user for what could
+// not be one, such as one with upper case.
+Result<std::string> context_name(std::string_view written);
+
 struct BuildRequest {
   std::filesystem::path
       context;  // a folder; opened once, everything below is resolved inside it and never follows a symlink out
+  std::vector<NamedContext> named_contexts = {};
   std::string dockerfile = "";                 // relative to the context; empty: "Dockerfile"
   std::optional<std::string> dockerfile_text;  // instead of a file (-f -)
   std::string

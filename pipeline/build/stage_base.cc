@@ -145,7 +145,7 @@ DestinationView& StageBuilder::view() {
   return *view_;
 }
 
-Result<void> StageBuilder::begin_from_image(const std::string& name) {
+Result<void> StageBuilder::begin_from_image(const std::string& name, const std::optional<Digest>& in_store) {
   const auto place = stage_.from_line().base.place;
   auto reference = Reference::parse(name);
   if (!reference) return fail(placed(std::move(reference).error(), place));
@@ -153,14 +153,17 @@ Result<void> StageBuilder::begin_from_image(const std::string& name) {
   auto step = work_.log.begin(header("FROM " + reference->familiar()));
   // Another stage on this image waits, and then finds it in the store.
   SCANGATE_TRY(const auto claim, work_.claims.take("image " + reference->str(), work_.cancel));
-  std::optional<Digest> manifest_digest;
-  if (!work_.request.pull) {
+  std::optional<Digest> manifest_digest = in_store;
+  if (!in_store && !work_.request.pull) {
     SCANGATE_TRY(manifest_digest, work_.host.store->find(*reference));
   }
   const std::optional<Digest> named = manifest_digest;
   if (named) {
     SCANGATE_TRY(manifest_digest, stored_for_platform(*work_.host.store, *named, platform));
   }
+  if (in_store && !manifest_digest)
+    return fail(placed(Error(Fault::user, fmt::format("{} has no image for {}", reference->familiar(), platform.str())),
+                       place));
   const bool was_there = manifest_digest.has_value();
   if (!manifest_digest) {
     if (work_.host.registry == nullptr)
@@ -244,6 +247,9 @@ Result<void> StageBuilder::begin() {
       for (Argument& each : arguments_)
         each.hidden = environment_value(state_.config.environment, each.name).has_value();
       break;
+    case BaseKind::context:
+      SCANGATE_CHECK(begin_from_context(facts.base.image));
+      break;
     case BaseKind::image:
       SCANGATE_CHECK(begin_from_image(facts.base.image));
       break;
@@ -257,7 +263,9 @@ Result<void> StageBuilder::begin() {
 Result<StageEnd> StageBuilder::build() {
   SCANGATE_CHECK(begin());
   if (record_.failed) return StageEnd::failed;
-  for (const Instruction& instruction : stage_.instructions) {
+  static const std::vector<Instruction> kNone;
+  const bool replaced = work_.resolved.stages[index_].replaced;
+  for (const Instruction& instruction : replaced ? kNone : stage_.instructions) {
     if (work_.cancel.cancelled()) return fail(cancelled_error());
     current_ = &instruction;
     if (auto done = apply(instruction); !done) return fail(placed(std::move(done).error(), instruction.place));

@@ -10,6 +10,7 @@
 #include "pipeline/build/build.h"
 #include "pipeline/build/copy_place.h"
 #include "pipeline/build/file_source.h"
+#include "pipeline/build/named_contexts.h"
 #include "pipeline/build/remote_source.h"
 #include "pipeline/build/run_step.h"
 #include "pipeline/build/stage_schedule.h"
@@ -45,6 +46,7 @@ struct BuildWork {
   const dockerfile::ResolvedFile& resolved;
   SourceTree& context;
   FileDigests& digests;
+  NamedContexts& contexts;
   StepCache cache;
   StepLog log;
   TimePoint started;                    // SOURCE_DATE_EPOCH when given
@@ -71,7 +73,11 @@ class StageBuilder {
 
   // stage_base.cc
   Result<void> begin();
-  Result<void> begin_from_image(const std::string& name);
+  // `in_store`: the image or index, when no name needs to be looked up.
+  Result<void> begin_from_image(const std::string& name, const std::optional<Digest>& in_store = {});
+  // stage_context.cc
+  Result<void> begin_from_context(const std::string& name);
+  Result<void> begin_from_folder(const NamedContext& named);
 
   // stage_metadata.cc: one per instruction
   Result<void> apply(const Instruction& instruction);

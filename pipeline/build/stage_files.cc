@@ -141,7 +141,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
       std::vector<const SelectedSource*> files;
       const auto add = [&](const std::vector<SelectedSource>& sources) {
         for (const SelectedSource& each : sources) {
-          if (each.text || each.tree == &work_.context) files.push_back(&each);
+          if (each.text || each.tree == source.context.tree) files.push_back(&each);
         }
       };
       if (selected.empty()) {
@@ -151,7 +151,8 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
       } else {
         add(selected);
       }
-      SCANGATE_TRY(const Digest digest, selection_digest(work_.context, files, work_.digests, work_.cancel));
+      SCANGATE_TRY(const Digest digest,
+                   selection_digest(*source.context.tree, files, *source.context.digests, work_.cancel));
       SCANGATE_TRY(const std::string remotes, remote_identities(inputs));
       content.add("content", digest.hex()).add("remote", remotes);
     } else {
@@ -186,7 +187,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
     if (!plan.entries().empty() || !plan.archives().empty()) {
       LayerCataloger cataloger;
       SCANGATE_TRY(const WrittenLayer layer,
-                   write_copy_layer(*work_.host.store, plan, below, view(), &work_.context, &work_.digests,
+                   write_copy_layer(*work_.host.store, plan, below, view(), source.context.tree, source.context.digests,
                                     layer_options(), {&cataloger}, work_.cancel));
       SCANGATE_CHECK(put_inventory(layer, cataloger));
       done.layer = StackedLayer{layer.diff_id, layer.blob};

@@ -58,7 +58,7 @@ Result<void> StageBuilder::select(const CopyLine& line, FileSource& source, cons
     if (!found) return fail(placed(std::move(found).error(), input.word->place));
     if (found->found == Found::none)
       record_.warnings.push_back({source_place(input.word->place.line), "EmptyWildcard",
-                                fmt::format("'{}' matches nothing", printable(input.text))});
+                                  fmt::format("'{}' matches nothing", printable(input.text))});
     input.selected = std::move(found->sources);
     for (SelectedSource& each : input.selected)
       each.may_unpack = line.kind == CopyKind::add && !each.is_folder && line.unpack.value_or(true);

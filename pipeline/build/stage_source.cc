@@ -7,7 +7,7 @@ namespace scangate::build {
 using dockerfile::BaseKind;
 
 Result<SourceTree*> FileSource::tree(BuildWork& work) {
-  if (from_context) return &work.context;
+  if (from_context) return context.tree;
   if (!opened) {
     SCANGATE_TRY(auto mounted, work.host.snapshots->mount_read_only(chain, work.cancel, work.progress));
     workspace.emplace(std::move(mounted));
@@ -19,10 +19,17 @@ Result<SourceTree*> FileSource::tree(BuildWork& work) {
 
 Result<FileSource> StageBuilder::file_source(const std::optional<Word>& from) {
   FileSource source;
+  source.context = {&work_.context, &work_.digests};
   if (!from) return source;
-  source.from_context = false;
-  SCANGATE_TRY(const auto found, dockerfile::resolve_source(work_.file, index_, *from));
+  SCANGATE_TRY(const auto found, dockerfile::resolve_source(work_.file, index_, *from, work_.resolved.contexts));
   source.kind = found.kind;
+  const NamedContext* named = found.kind == BaseKind::context ? work_.contexts.find(found.image) : nullptr;
+  if (named != nullptr && !named->folder.empty()) {
+    source.context = work_.contexts.files(*named);
+    return source;
+  }
+  source.from_context = false;
+  source.context = {};
   switch (found.kind) {
     case BaseKind::scratch:
       source.what = "scratch";
@@ -34,11 +41,14 @@ Result<FileSource> StageBuilder::file_source(const std::optional<Word>& from) {
       source.what = fmt::format("stage '{}'", from->text);
       break;
     }
+    case BaseKind::context:
     case BaseKind::image: {
-      SCANGATE_TRY(const auto reference, Reference::parse(found.image));
+      SCANGATE_TRY(const auto reference, Reference::parse(named != nullptr ? named->image : found.image));
       SCANGATE_TRY(const auto claim, work_.claims.take("image " + reference.str(), work_.cancel));
       std::optional<Digest> digest;
-      if (!work_.request.pull) {
+      if (named != nullptr && named->manifest_digest) {
+        SCANGATE_TRY(digest, platform_manifest(*work_.host.store, *named->manifest_digest, work_.request.platform));
+      } else if (!work_.request.pull) {
         SCANGATE_TRY(digest, work_.host.store->find(reference));
         if (digest) {
           SCANGATE_TRY(digest, platform_manifest(*work_.host.store, *digest, work_.request.platform));

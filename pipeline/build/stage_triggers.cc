@@ -68,7 +68,7 @@ Result<void> StageBuilder::run_triggers() {
     in_trigger_ = true;
     const auto run = [&]() -> Result<void> {
       for (const Word& from : sources_of(instructions[i])) {
-        SCANGATE_TRY(const auto source, dockerfile::resolve_source(work_.file, index_, from));
+        SCANGATE_TRY(const auto source, dockerfile::resolve_source(work_.file, index_, from, work_.resolved.contexts));
         if (source.kind != dockerfile::BaseKind::stage) continue;
         SCANGATE_CHECK(work_.schedule.need(source.stage, index_));
       }

@@ -73,8 +73,8 @@ Result<StepMounts::Bound> StepMounts::bind_context(BuildWork& work, const FoundM
   if (!copy) {
     SCANGATE_TRY(auto folder, work.host.store->make_work_folder("bind"));
     copy = std::make_shared<TempDir>(std::move(folder));
-    SCANGATE_CHECK(
-        copy_selected(work.context, *found.selected, copy->path() / "content", CopyOwners::root, work.cancel));
+    SCANGATE_CHECK(copy_selected(*found.source->context.tree, *found.selected, copy->path() / "content",
+                                 CopyOwners::root, work.cancel));
     if (!own) work.bound_copies.keep(found.content, copy);
   }
   bound.path = copy->path() / "content";
@@ -251,11 +251,12 @@ Result<std::vector<FoundMount>> StageBuilder::find_mounts(const dockerfile::RunL
     if (brings_files) {
       SCANGATE_TRY(found.source, file_source(found.mount.from));
       if (found.source->from_context) {
-        auto selection = select_sources(work_.context, literal_source(found.mount.source), {}, work_.cancel);
+        SourceTree& tree = *found.source->context.tree;
+        auto selection = select_sources(tree, literal_source(found.mount.source), {}, work_.cancel);
         if (!selection) return fail(placed(std::move(selection).error(), each.place));
         found.selected = std::move(selection->sources.front());
         SCANGATE_TRY(const Digest digest,
-                     selection_digest(work_.context, {*found.selected}, work_.digests, work_.cancel));
+                     selection_digest(tree, {*found.selected}, *found.source->context.digests, work_.cancel));
         found.content = digest.hex();
       } else {
         found.content = fmt::format("layers {}", found.source->identity);

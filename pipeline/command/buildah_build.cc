@@ -59,7 +59,7 @@ Result<std::optional<BuildahBuild>> parse_buildah_build(std::string_view command
       flag::refused("manifest", kNotYet),
       flag::refused("volume", kNotYet, 'v'),
       flag::refused("device", kNotYet),
-      flag::refused("build-context", kNotYet),
+      build_context(build.named_contexts),
       flag::refused("cap-add", kNotYet),
       flag::refused("cap-drop", kNotYet),
       flag::refused("security-opt", kNotYet),

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pipeline/command/context_flag.h"
 #include "pipeline/command/docker_containers.h"
 #include "pipeline/command/docker_run.h"
 #include "pipeline/command/manifest.h"
@@ -35,7 +36,8 @@ struct BuildArg {
 
 // `docker build`, `docker image build`, `docker builder build`, `docker buildx build`.
 struct BuildRequest {
-  std::string context;     // a folder, "-" for a tar on stdin, or a URL: relative to the caller's folder
+  std::string context;  // a folder, "-" for a tar on stdin, or a URL: relative to the caller's folder
+  std::vector<ContextFlag> named_contexts;
   std::string dockerfile;  // -f; empty: "Dockerfile" in the context; "-" for stdin
   std::vector<std::string> tags;
   std::string target;

@@ -1,5 +1,7 @@
 #include "pipeline/command/kaniko.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "pipeline/command/flag_makers.h"
 #include "pipeline/command/registry_login.h"
@@ -30,10 +32,24 @@ Result<void> set_context(const std::string& written, KanikoBuild& build) {
     build.context = text.substr(6);
     return {};
   }
+  if (text.starts_with("https://") || text.starts_with("http://")) {
+    build.context_kind = KanikoBuild::Context::url;
+    build.context = text;
+    return {};
+  }
+  if (text.starts_with("git://")) {
+    build.context_kind = KanikoBuild::Context::git;
+    const std::size_t hash = std::min(text.find('#'), text.size());
+    // The commit alone tells what is checked out.
+    const std::size_t last = text.rfind('#');
+    build.context =
+        fmt::format("https://{}{}", text.substr(6, hash - 6), last == std::string_view::npos ? "" : text.substr(last));
+    return {};
+  }
   if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos)
     return fail(Error(Fault::user, fmt::format("kaniko: a context from {} is not served by scangate",
                                                printable(text.substr(0, scheme + 3))))
-                    .remedy("dir://, tar:// and plain paths are"));
+                    .remedy("dir://, tar://, https://, git:// and plain paths are"));
   build.context = text;
   return {};
 }
@@ -118,7 +134,7 @@ Result<KanikoCommand> parse_kaniko(std::span<const std::string> args) {
                   "each step keeps its layer, so that findings name it"),
       flag::refused("annotation", "not supported yet"),
       flag::refused("dockerfile-path", "use --dockerfile"),
-      flag::refused("bucket", "contexts in object stores are not served; use dir:// or tar://", 'b'),
+      flag::refused("bucket", "contexts in object stores are not served; use dir://, tar://, https:// or git://", 'b'),
   };
   SCANGATE_TRY(const auto rest, parse_flags(kCommand, flags, args, Mixing::anywhere, help));
   if (help) {

@@ -16,9 +16,11 @@ struct KanikoBuild {
     folder,   // a path, or dir://
     archive,  // tar://FILE, a tar or tar.gz
     input,    // tar://stdin
+    url,      // https://… of a tar
+    git,      // git://HOST/PATH[#REF[#COMMIT]], which is asked over https
   };
   Context context_kind = Context::folder;
-  std::string context;     // path of the folder or archive
+  std::string context;     // path of the folder or archive; the URL; "https://HOST/PATH#REF" of a repository
   std::string sub_path;    // --context-sub-path
   std::string dockerfile;  // relative to the caller's folder first, then to the context
   std::vector<std::string> destinations;

@@ -156,6 +156,9 @@ Result<std::string> dockerfile_json(const Dockerfile& file, const StageOptions& 
       case BaseKind::image:
         json["base"] = {{"kind", "image"}, {"image", facts.base.image}};
         break;
+      case BaseKind::context:
+        json["base"] = {{"kind", "context"}, {"name", facts.base.image}};
+        break;
     }
     json["needs"] = facts.needs;
     json["from"] = instruction_json(stage.from);

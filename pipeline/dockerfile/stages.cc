@@ -95,7 +95,8 @@ Variables platform_args(const StageOptions& options) {
   return args;
 }
 
-Result<SourceRef> resolve_source(const Dockerfile& file, std::size_t stage, const Word& from) {
+Result<SourceRef> resolve_source(const Dockerfile& file, std::size_t stage, const Word& from,
+                                 const ContextLookup& contexts) {
   const auto at = [&](Error error) { return std::move(error).at(place_text(file.name, from.place)); };
   if (from.text.empty()) return fail(at(Error(Fault::user, "--from is empty")));
   if (from.text.find('$') != std::string::npos)
@@ -112,11 +113,18 @@ Result<SourceRef> resolve_source(const Dockerfile& file, std::size_t stage, cons
     return SourceRef{BaseKind::stage, *named, ""};
   }
   if (to_lower(from.text) == "scratch") return SourceRef{BaseKind::scratch, 0, ""};
+  if (contexts) {
+    if (auto context = contexts(from.text)) return SourceRef{BaseKind::context, 0, std::move(*context)};
+  }
   return SourceRef{BaseKind::image, 0, from.text};
 }
 
 Result<ResolvedFile> resolve_stages(const Dockerfile& file, const StageOptions& options) {
   ResolvedFile resolved;
+  resolved.contexts = options.contexts;
+  const auto context_of = [&](std::string_view name) {
+    return options.contexts && !name.empty() ? options.contexts(name) : std::nullopt;
+  };
   resolved.global_args = platform_args(options);
   for (auto& [name, value] : resolved.global_args) {
     if (auto given = options.build_args.find(name); given != options.build_args.end()) value = given->second;
@@ -142,16 +150,24 @@ Result<ResolvedFile> resolve_stages(const Dockerfile& file, const StageOptions& 
               .remedy("give the ARG a default or pass --build-arg"));
     SCANGATE_TRY(out.platform, expand_at(file, resolved.global_args, from.platform, stage.from.place));
     std::set<std::size_t> needs;
+    if (auto instead = context_of(stage.name)) {
+      out.base = {BaseKind::context, 0, std::move(*instead)};
+      out.replaced = true;
+      resolved.stages.push_back(std::move(out));
+      continue;
+    }
     if (auto earlier = stage_named(file, base, stage.index)) {
       out.base = {BaseKind::stage, *earlier, ""};
       needs.insert(*earlier);
     } else if (base == "scratch") {
       out.base = {BaseKind::scratch, 0, ""};
+    } else if (auto context = context_of(base)) {
+      out.base = {BaseKind::context, 0, std::move(*context)};
     } else {
       out.base = {BaseKind::image, 0, base};
     }
     const auto need = [&](const Word& word) -> Result<void> {
-      SCANGATE_TRY(auto source, resolve_source(file, stage.index, word));
+      SCANGATE_TRY(auto source, resolve_source(file, stage.index, word, options.contexts));
       if (source.kind == BaseKind::stage) needs.insert(source.stage);
       return {};
     };

@@ -1,8 +1,10 @@
 """ADD of URLs and git repositories, ONBUILD and the flags of COPY, as users type them: on the command line and in a job."""
 
+import base64
 import gzip
 import hashlib
 import http.server
+import io
 import json
 import os
 import pathlib
@@ -15,16 +17,34 @@ import time
 import unittest
 
 from executor_test import Job
-from support import Case, free_port, main
+from support import Case, add_file, free_port, main
+
+
+def packed(files):
+    """A tar.gz of files by path."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for path, text in files.items():
+            add_file(tar, path, text)
+    return out.getvalue()
 
 
 class Files(http.server.BaseHTTPRequestHandler):
+    files = {
+        "/tool": b"tool",
+        "/context.tar.gz": packed({"Dockerfile": "FROM scratch\nCOPY a /from-tar\n", "other": "FROM scratch\nCOPY a /from-other\n", "a": "A"}),
+        "/evil.tar": packed({"Dockerfile": "FROM scratch\n", "../evil": "x"}),
+        "/Dockerfile": b"FROM scratch\nENV A=b\n",
+    }
+    seen = []  # Authorization headers
+
     def do_GET(self):
-        self.send_response(200 if self.path == "/tool" else 404)
-        self.send_header("Content-Length", "4" if self.path == "/tool" else "0")
+        body = self.files.get(self.path, b"")
+        self.seen.append(self.headers.get("Authorization"))
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.path == "/tool":
-            self.wfile.write(b"tool")
+        self.wfile.write(body)
 
     def log_message(self, *words):
         pass
@@ -114,6 +134,39 @@ class Add(Served):
         self.assertIn("Dockerfile", done.err)
         self.assertEqual([each for each in self.left_over() if "git-daemon" not in each], [])
 
+    def files_of(self, image):
+        return self.build({"Dockerfile": f"FROM scratch\nCOPY --from={image} / /\n"})
+
+    def test_a_tar_by_its_url_as_context(self):
+        Files.seen.clear()
+        self.ok("-q", "build", "-t", "from-url:1", self.url.replace("://", "://me:p%40ss@") + "/context.tar.gz")
+        self.assertEqual(Files.seen, ["Basic " + base64.b64encode(b"me:p@ss").decode()])
+        self.assertIn("from-tar", self.files_of("from-url:1"))
+        self.ok("-q", "build", "-t", "from-url:1", "-f", "other", f"{self.url}/context.tar.gz")
+        self.assertIn("from-other", self.files_of("from-url:1"))
+        self.ok("-q", "build", f"{self.url}/Dockerfile")
+        done = self.expect(2, "build", f"{self.url}/none?token=s3cr3t")
+        self.assertIn(f"the build context {self.url}/none", done.err)
+        self.assertIn("the server answered 404", done.err)
+        done = self.expect(2, "build", f"{self.url}/evil.tar")
+        self.assertIn(f"the build context {self.url}/evil.tar: '../evil' leads outside", done.err)
+        done = self.expect(2, "build", "-f", "x", f"{self.url}/Dockerfile")
+        self.assertIn("the build context is a Dockerfile alone", done.err)
+        self.assertEqual(self.left_over(), [])
+
+    def test_named_contexts(self):
+        (self.folder / "assets").mkdir()
+        (self.folder / "assets/logo").write_text("png")
+        self.ok("-q", "build", "-o", f"oci:{self.folder}/base:v1", self.project({"Dockerfile": "FROM scratch\nCOPY in-base /\n", "in-base": "b"}))
+        dockerfile = ("FROM debian:bookworm\nCOPY --from=assets logo /a/\nCOPY --from=remote a /r/\n"
+                      "COPY --from=base in-base /c/\n")
+        named = [f"assets={self.folder}/assets", f"remote={self.url}/context.tar.gz", f"base=oci-layout://{self.folder}/base:v1",
+                 f"docker.io/library/debian:bookworm=oci-layout://{self.folder}/base:v1"]
+        files = self.build({"Dockerfile": dockerfile}, *(word for each in named for word in ("--build-context", each)))
+        self.assertEqual(files, {"in-base": "b", "a": None, "a/logo": "png", "r": None, "r/a": "A", "c": None, "c/in-base": "b"})
+        done = self.expect(2, "build", "--build-context", "x=missing", self.project({"Dockerfile": "FROM scratch\n"}))
+        self.assertIn("'missing' is no folder", done.err)
+
     def test_flags_of_copy(self):
         tree = {"src/a/one.txt": "1", "src/a/two.md": "2", "src/b/three.txt": "3"}
         files = self.build({**tree, "Dockerfile": "FROM scratch\nCOPY --link --parents --exclude=**/*.md ./src/./**/ /x/\n"})
@@ -131,6 +184,24 @@ class AddInAJob(Served):
         job = Job(self, ["docker build -t app:1 .", "buildah bud -t app:2 ."], files={"Dockerfile": dockerfile, "a/b": "x"}, image="docker:latest", services=())
         done = job.run()
         self.assertEqual(done.code, 0, job.log)
+        self.assertEqual(job.cleanup().code, 0)
+        self.assertEqual(self.left_over(), [])
+
+    def test_contexts_of_the_job(self):
+        self.start_mirror(sandbox={"allow_host_loopback": [int(self.url.rsplit(":", 1)[1])]})
+        script = [f"docker build -t app:1 {self.url}/context.tar.gz",
+                  "docker buildx build -t app:2 --build-context assets=assets --build-context stage=docker-image://app:1 .",
+                  "buildah bud -t app:3 --build-context assets=assets --build-context stage=container-image://app:1 .",
+                  "docker run --rm app:2 cat /logo /from-tar",
+                  "! docker build --build-context assets=/etc/hostname .",
+                  "ln -s /../../../../etc outside; ! docker build --build-context assets=outside --build-context stage=docker-image://app:1 ."]
+        dockerfile = "FROM debian:bookworm\nCOPY --from=assets logo /\nCOPY --from=stage from-tar /\n"
+        job = Job(self, script, files={"Dockerfile": dockerfile, "assets/logo": "png\n"}, image="docker:latest", services=())
+        done = job.run()
+        self.assertEqual(done.code, 0, job.log)
+        self.assertIn("png\nA", job.log)
+        self.assertIn("the build context '/etc/hostname' is no folder of the job", job.log)
+        self.assertIn("'logo' is not in the context 'assets'", job.log)
         self.assertEqual(job.cleanup().code, 0)
         self.assertEqual(self.left_over(), [])
 

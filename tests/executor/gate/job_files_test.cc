@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "base/file.h"
-#include "executor/gate/tar_context.h"
+#include "executor/engine/tar_context.h"
 
 namespace scangate {
 namespace {
@@ -115,7 +115,7 @@ class TarContext : public testing::Test {
   Result<std::optional<std::string>> take(const std::string& bytes) {
     folder_.emplace(std::move(*TempDir::make(fs::temp_directory_path(), "tar-context-")));
     StringSource from(bytes);
-    return take_tar_context(from, folder_->path(), Cancel());
+    return take_tar_context(from, "the build context on standard input", folder_->path(), Cancel());
   }
   std::string text(const std::string& name) const { return read_file(folder_->path() / name, 1000).value_or("<none>"); }
   const std::string end_ = std::string(1024, '\0');

@@ -70,6 +70,17 @@ TEST(Kaniko, Contexts) {
   EXPECT_EQ(archive.context_kind, KanikoBuild::Context::archive);
   EXPECT_EQ(archive.context, "ctx.tar.gz");
   EXPECT_EQ(build_of({"--no-push", "-c", "tar://stdin"}).context_kind, KanikoBuild::Context::input);
+  EXPECT_EQ(build_of({"--no-push", "-c", "https://h/x.tar.gz"}).context_kind, KanikoBuild::Context::url);
+  const std::pair<const char*, const char*> repositories[] = {
+      {"git://h/x.git", "https://h/x.git"},
+      {"git://h/x.git#refs/heads/main", "https://h/x.git#refs/heads/main"},
+      {"git://h/x.git#refs/heads/main#0123abc", "https://h/x.git#0123abc"},
+  };
+  for (const auto& [written, address] : repositories) {
+    const auto git = build_of({"--no-push", "-c", written});
+    EXPECT_EQ(git.context_kind, KanikoBuild::Context::git) << written;
+    EXPECT_EQ(git.context, address);
+  }
 }
 
 TEST(Kaniko, NotesForWhatTheHostDecides) {
@@ -86,7 +97,7 @@ TEST(Kaniko, RefusesByName) {
       {{"--destination", ""}, "kaniko: --destination is empty (is a variable not set?)"},
       {{"--context", "", "--no-push"}, "kaniko: --context is empty (is a variable not set?)"},
       {{"--context", "s3://b/x", "--no-push"},
-       "kaniko: a context from s3:// is not served by scangate (dir://, tar:// and plain paths are)"},
+       "kaniko: a context from s3:// is not served by scangate (dir://, tar://, https://, git:// and plain paths are)"},
       {{"--no-push", "."}, "kaniko: unexpected argument '.' (the context is given with --context)"},
       {{"--no-push", "--destinatoin", "x"}, "kaniko: unknown flag: --destinatoin (did you mean --destination?)"},
       {{"--no-push", "--tar-path", "x"}, "kaniko: --tar-path without --destination (an image in a tar needs a name)"},

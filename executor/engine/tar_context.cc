@@ -1,4 +1,4 @@
-#include "executor/gate/tar_context.h"
+#include "executor/engine/tar_context.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -20,7 +20,6 @@ constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
 // A tar header; its magic stands at 257. POSIX.1-2017 pax, "ustar Interchange Format".
 constexpr std::size_t kTarBlock = 512;
 constexpr std::size_t kMagicOffset = 257;
-constexpr std::string_view kName = "the build context on standard input";
 
 // Gives bytes that were already read before the rest.
 class Pushback final : public ByteSource {
@@ -62,10 +61,11 @@ bool looks_like_tar(std::string_view block) {
 
 class Unpacker {
  public:
-  Unpacker(UniqueFd folder, const Cancel& cancel) : folder_(std::move(folder)), cancel_(cancel) {}
+  Unpacker(UniqueFd folder, std::string_view name, const Cancel& cancel)
+      : folder_(std::move(folder)), name_(name), cancel_(cancel) {}
 
   Result<void> run(ByteSource& plain) {
-    SCANGATE_TRY(TarReader tar, TarReader::open(plain, kName));
+    SCANGATE_TRY(TarReader tar, TarReader::open(plain, name_));
     for (std::size_t count = 0;; ++count) {
       if (cancel_.cancelled()) return fail(cancelled_error());
       SCANGATE_TRY(const TarEntry* entry, tar.next());
@@ -78,9 +78,7 @@ class Unpacker {
   }
 
  private:
-  static tl::unexpected<Error> wrong(std::string cause) {
-    return fail(Error(Fault::user, std::move(cause)).at(std::string(kName)));
-  }
+  tl::unexpected<Error> wrong(std::string cause) const { return fail(Error(Fault::user, std::move(cause)).at(name_)); }
 
   // The names of a path; nullopt when it climbs out.
   static std::optional<std::vector<std::string>> names_of(std::string_view path) {
@@ -160,25 +158,26 @@ class Unpacker {
   }
 
   UniqueFd folder_;
+  std::string name_;
   Cancel cancel_;
   std::uint64_t written_ = 0;
 };
 
 }  // namespace
 
-Result<std::optional<std::string>> take_tar_context(ByteSource& from, const std::filesystem::path& folder,
-                                                    const Cancel& cancel) {
-  const auto plain = decompressed(from, std::string(kName), kMaxContextBytes, Allowed::archives);
+Result<std::optional<std::string>> take_tar_context(ByteSource& from, std::string_view name,
+                                                    const std::filesystem::path& folder, const Cancel& cancel) {
+  const auto plain = decompressed(from, std::string(name), kMaxContextBytes, Allowed::archives);
   SCANGATE_TRY(std::string head, read_head(*plain, kTarBlock));
   const bool is_tar = looks_like_tar(head);
   Pushback all(std::move(head), *plain);
   if (!is_tar) {
     SCANGATE_TRY(std::string text, read_all(all, kMaxDockerfileBytes));
-    if (!is_utf8(text)) return fail(Fault::user, fmt::format("{} is neither a tar nor a Dockerfile", kName));
+    if (!is_utf8(text)) return fail(Fault::user, fmt::format("{} is neither a tar nor a Dockerfile", name));
     return std::optional(std::move(text));
   }
   SCANGATE_TRY(UniqueFd root, open_file(folder, O_RDONLY | O_DIRECTORY));
-  SCANGATE_CHECK(Unpacker(std::move(root), cancel).run(all));
+  SCANGATE_CHECK(Unpacker(std::move(root), name, cancel).run(all));
   return std::nullopt;
 }
 
