@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "scan/model/remark.h"
 #include "scan/model/verdict.h"
 
 namespace scangate {
@@ -32,6 +33,7 @@ struct ReportOptions {
   std::string default_dockerfile = "Dockerfile";  // Code Quality path for findings without a place
   std::vector<std::string> rules;  // JUnit only: names of the policy's rules (Policy::rules()); those that nothing
                                    // broke become passing cases, by which GitLab sees what was resolved
+  std::vector<Remark> remarks;     // Code Quality only: what builds said of their Dockerfiles
 };
 
 // Text of a report over all images of a job, oldest first. A report is valid against its schema whatever the image

@@ -285,5 +285,40 @@ TEST(JsonReport, HoldsEverythingButSecrets) {
   EXPECT_THAT(render_report(ReportFormat::json, {result}, {}), Not(HasSubstr("geheim")));
 }
 
+TEST(CodeQuality, RemarksOfBuildsAreEntries) {
+  ReportOptions options;
+  options.remarks = {{"SecretsUsedInArgOrEnv", "ENV names a secret: 'TOKEN'", {"./docker/Dockerfile", 7}},
+                     {"JSONArgsRecommended", "CMD in shell form", {"docker/Dockerfile", 9}},
+                     {"JSONArgsRecommended", "CMD in shell form", {"docker/Dockerfile", 19}},
+                     {"UndefinedVar", "the variable 'X' is not defined", {"docker/Dockerfile", 3}}};
+  const auto entries = parse_json(render_report(ReportFormat::codequality, {}, options), "report");
+  ASSERT_TRUE(entries);
+  std::vector<std::string> rows;
+  std::set<std::string> prints;
+  for (const auto& entry : *entries) {
+    rows.push_back(fmt::format("{}:{} {} {} {}", json_string(entry["location"], "path"),
+                               json_int(entry["location"]["lines"], "begin").value_or(0),
+                               json_string(entry, "severity"), entry["categories"][0].get<std::string>(),
+                               json_string(entry, "description")));
+    prints.insert(json_string(entry, "fingerprint"));
+  }
+  EXPECT_EQ(rows, (std::vector<std::string>{
+                      "docker/Dockerfile:7 major Security ENV names a secret: 'TOKEN' (SecretsUsedInArgOrEnv)",
+                      "docker/Dockerfile:9 info Style CMD in shell form (JSONArgsRecommended)",
+                      "docker/Dockerfile:19 info Style CMD in shell form (JSONArgsRecommended)",
+                      "docker/Dockerfile:3 minor Bug Risk the variable 'X' is not defined (UndefinedVar)"}));
+  EXPECT_EQ(prints.size(), 4U);
+}
+
+TEST(CodeQuality, ARemarkKeepsItsFingerprintWhenLinesMove) {
+  const auto print = [](int line) {
+    ReportOptions options;
+    options.remarks = {{"UndefinedVar", "the variable 'X' is not defined", {"Dockerfile", line}}};
+    return json_string((*parse_json(render_report(ReportFormat::codequality, {}, options), "report"))[0],
+                       "fingerprint");
+  };
+  EXPECT_EQ(print(3), print(30));
+}
+
 }  // namespace
 }  // namespace scangate
