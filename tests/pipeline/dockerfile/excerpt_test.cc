@@ -48,5 +48,26 @@ TEST(Excerpt, IsForErrorsPlacedInTheFile) {
     EXPECT_EQ(shown(other), "") << other;
 }
 
+TEST(Excerpt, AllLinesOfAnInstructionAreMarked) {
+  EXPECT_EQ(excerpt_lines("FROM a\nRUN false\n", 2, 2), "  2 | >>> RUN false");
+  EXPECT_EQ(excerpt_lines("\n\n\n\n\n\n\n\nRUN a && \\\r\n\tb\x01\n", 9, 10),
+            "   9 | >>> RUN a && \\\n  10 | >>> \tb?");
+}
+
+TEST(Excerpt, OfALongInstructionTheBeginningIsShown) {
+  std::string text = "RUN <<EOF\n";
+  for (int i = 0; i < 10; ++i)
+    text += std::to_string(i) + "\n";
+  std::string shown = "   1 | >>> RUN <<EOF";
+  for (int i = 2; i <= 10; ++i)
+    shown += fmt::format("\n  {:>2} | >>> {}", i, i - 2);
+  EXPECT_EQ(excerpt_lines(text, 1, 11), shown + "\n     | … 1 more line");
+  EXPECT_EQ(excerpt_lines(text, 1, 12), shown + "\n     | … 2 more lines");
+}
+
+TEST(Excerpt, LinesThatAreNotThereShowNothing) {
+  EXPECT_EQ(excerpt_lines("RUN a\n", 7, 9), "");
+}
+
 }  // namespace
 }  // namespace scangate::dockerfile
