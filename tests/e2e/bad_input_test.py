@@ -1,14 +1,18 @@
 """Bad input and a bad world: each a one-line error with place and remedy and the right exit code; store and registry unharmed."""
 
+import hashlib
 import http.server
+import io
+import json
 import os
 import subprocess
+import tarfile
 import threading
 
 from support import SCANGATE, Case, main, need, rootfs_tar
 
 
-class BadInput(Case):
+class BadWorld(Case):
     def one_line(self, done, *words):
         errors = [line for line in done.err.splitlines() if line.startswith("scangate: ")]
         self.assertEqual(len(errors), 1, done)
@@ -21,6 +25,28 @@ class BadInput(Case):
         self.ok("build", "--no-cache", "-t", "whole:2", project)
         self.assertEqual(self.left_over(), [])
 
+    def stand_in(self, answer):
+        """A registry stand-in that answers every request by `answer(handler)`."""
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                answer(self)
+
+            do_HEAD = do_POST = do_PUT = do_PATCH = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"127.0.0.1:{server.server_port}"
+
+
+class BadInput(BadWorld):
     def test_a_broken_pipeline_file(self):
         project = self.project({".gitlab-ci.yml": "build:\n  script:\n    - echo\n  stage: [\n"})
         self.one_line(self.expect(2, "plan", "-C", project), ".gitlab-ci.yml:")
@@ -94,26 +120,6 @@ class BadInput(Case):
         self.assertIn("small:1", done.stdout)
         self.assertNotIn("big:1", done.stdout)
 
-    def stand_in(self, answer):
-        """A registry stand-in that answers every request by `answer(handler)`."""
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                answer(self)
-
-            do_HEAD = do_POST = do_PUT = do_PATCH = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return f"127.0.0.1:{server.server_port}"
-
     def test_a_registry_that_answers_500(self):
         def answer(handler):
             body = b'{"errors":[{"code":"UNKNOWN","message":"out of cheese"}]}'
@@ -184,6 +190,117 @@ class BadInput(Case):
         self.one_line(self.expect(2, "--policy", policy, "scan", "app:1"), "policy.yaml:2:1", "rulez", "rules")
         self.config.write_text("stroe: /x\n")
         self.one_line(self.expect(2, "image", "ls"), "config.yaml:1:1", "store")
+
+
+def packed(*members):
+    """A tar in memory: (name, type, link, claimed size)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, kind, link, size in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, link
+            if size > 1 << 20:  # only says so
+                info.size = size
+                out.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
+                return out.getvalue()
+            info.size = size
+            tar.addfile(info, io.BytesIO(b"x" * size))
+    return out.getvalue()
+
+
+class BadBuilds(BadWorld):
+    """Builds that cannot end well: no half image is left, and the store goes on working."""
+
+    def build(self, dockerfile, files=(), code=2, **options):
+        project = self.project({"Dockerfile": dockerfile})
+        for name, content in files:
+            (project / name).write_bytes(content)
+        done = self.expect(code, "build", "-t", "bad:1", project, **options)
+        self.assertNotIn("bad:1", self.ok("image", "ls").out)
+        self.assertEqual(self.left_over(), [])
+        return done
+
+    def test_a_full_disk(self):
+        need("unshare", "mount")
+        tar = rootfs_tar(self.folder / "rootfs.tar")
+        mount = self.folder / "full"
+        mount.mkdir()
+        self.store = mount / "s"
+        self.write_config()
+        project = self.project({"copy": "FROM base:1\nCOPY big /big\n", "run": "FROM base:1\nRUN dd if=/dev/urandom of=/big bs=1000000 count=40\n", "good": "FROM base:1\nRUN echo good\n"})
+        (project / "big").write_bytes(os.urandom(30_000_000))
+        script = f"""
+            mount -t tmpfs -o size=16m tmpfs {mount} || exit 99
+            {SCANGATE} -q image import base:1 {tar} || exit 98
+            for kind in copy run; do {SCANGATE} build -f {project}/$kind -t bad:$kind {project}; echo "$kind $?"; done
+            {SCANGATE} -q build -f {project}/good -t good:1 {project} || exit 97
+            {SCANGATE} image ls; ls {self.store}/tmp; {SCANGATE} image prune --help > /dev/null"""
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], env=self.environment(), capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn("copy 5\n", done.stdout)
+        self.assertIn("run 1\n", done.stdout)
+        self.assertIn("is full (free space", done.stderr)
+        self.assertIn("No space left on device", done.stderr)
+        self.assertIn("Dockerfile:2", done.stderr.replace(f"{project}/copy:2", "Dockerfile:2"))
+        self.assertIn("good:1", done.stdout)
+        self.assertNotIn("bad:", done.stdout)
+
+    def test_a_base_that_vanishes_half_way(self):
+        tar = rootfs_tar(self.folder / "rootfs.tar").read_bytes()
+        blob = lambda data: {"digest": "sha256:" + hashlib.sha256(data).hexdigest(), "size": len(data)}
+        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [blob(tar)["digest"]]}}).encode()
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **blob(config)},
+                               "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **blob(tar)}]}).encode()
+        whole = []
+
+        def answer(handler):
+            if handler.path == "/v2/":
+                data, kind = b"{}", "application/json"
+            elif "/manifests/" in handler.path:
+                data, kind = manifest, "application/vnd.oci.image.manifest.v1+json"
+            else:
+                data, kind = (config if blob(config)["digest"] in handler.path else tar), "application/octet-stream"
+            handler.send_response(200)
+            handler.send_header("Content-Type", kind)
+            handler.send_header("Docker-Content-Digest", blob(data)["digest"])
+            handler.send_header("Content-Length", str(len(data)))
+            handler.end_headers()
+            if handler.command == "HEAD":
+                return
+            if data is tar and not whole:
+                handler.wfile.write(tar[: len(tar) // 2])
+                handler.close_connection = True
+                return
+            handler.wfile.write(data)
+
+        self.write_config(transfer={"attempts": 2})
+        host = self.stand_in(answer)
+        dockerfile = f"FROM {host}/base:1\nRUN echo built\n"
+        self.one_line(self.build(dockerfile, code=5), "Dockerfile:1:6", host)
+        self.assertEqual(self.ok("-q", "image", "ls", "-q").out, "", "half a base got a name")
+        whole.append(True)
+        self.ok("build", "-t", "good:1", self.project({"Dockerfile": dockerfile}))
+
+    def test_archives_stay_inside_the_image(self):
+        canary = self.folder / "canary"
+        evil = packed(("../" * 20 + str(canary)[1:], tarfile.REGTYPE, "", 1), (str(canary), tarfile.REGTYPE, "", 1), ("way", tarfile.SYMTYPE, str(self.folder), 0), ("way/canary", tarfile.REGTYPE, "", 1))
+        project = self.project({"Dockerfile": "FROM base:1\nADD evil.tar /\nRUN cat " + str(canary) + "\n"})
+        (project / "evil.tar").write_bytes(evil)
+        self.import_base("base:1")
+        self.ok("build", project)
+        self.assertFalse(canary.exists())
+
+    def test_an_archive_that_unpacks_to_more_than_a_layer_may_hold(self):
+        done = self.build("FROM scratch\nADD bomb.tar /\n", [("bomb.tar", packed(("bomb", tarfile.REGTYPE, "", 70 << 30)))])
+        self.one_line(done, "Dockerfile:2", "'bomb'", "larger than")
+        self.assertIn("  2 | ADD bomb.tar /\n", done.err)
+
+    def test_a_context_that_leads_out(self):
+        (self.folder / "outside").write_text("outside")
+        for source in ("../outside", str(self.folder / "outside"), "link"):
+            project = self.project({"Dockerfile": f"FROM scratch\nCOPY {source} /x\n"})
+            (project / "link").symlink_to(self.folder / "outside")
+            self.one_line(self.expect(2, "build", "-t", "bad:1", project), "Dockerfile:2:6", "is not in the context")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 The user exists in a mount namespace of the test's own alone: its passwd, subuid and subgid are bind-mounted over the machine's.
 """
 
+import base64
+import io
 import os
 import pathlib
 import subprocess
+import tarfile
 import unittest
 
 import support
@@ -75,6 +78,27 @@ class Rootless(Executor):
         self.assertEqual(job.run().code, BUILD_FAILURE, job.log)
         self.assertEqual(job.exit_code(), 3)
         self.assertEqual(self.pushed(), [])
+        self.finish(job)
+
+    def test_a_device_of_a_build_fails_it_or_cannot_be_opened(self):
+        job = self.job("FROM debian:bookworm\nRUN /bin/busybox mknod /dev0 c 1 3\n", ["docker build -t made . || echo code $?", "docker images -q made | wc -l"])
+        self.assertEqual(job.run().code, 0, job.log)
+        self.assertIn("Operation not permitted", job.log)
+        self.assertIn("  2 | >>> RUN /bin/busybox mknod /dev0 c 1 3\n", job.log)
+        self.assertIn("\ncode 1\n", job.log)
+        self.assertIn("wc -l\x1b[0;m\n0\n", job.log)
+        self.finish(job)
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            info = tarfile.TarInfo("null")
+            info.type, info.devmajor, info.devminor = tarfile.CHRTYPE, 1, 3
+            tar.addfile(info)
+        text = base64.b64encode(packed.getvalue()).decode()
+        job = self.job("FROM debian:bookworm\nADD dev.tar.gz /dev.d/\nRUN ls -l /dev.d; cat /dev.d/null > /out\n",
+                       [f"echo {text} | base64 -d > dev.tar.gz", "docker build -t made . || echo code $?"])
+        self.assertEqual(job.run().code, 0, job.log)
+        self.assertIn("warning: device node 'dev.d/null' is left out: this user may not create devices\n", job.log)
+        self.assertIn("\ncode 1\n", job.log)
         self.finish(job)
 
     def test_each_stage_has_a_network_of_its_own(self):
