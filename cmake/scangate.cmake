@@ -107,9 +107,12 @@ function(scangate_test name)
 endfunction()
 
 # scangate_fuzz(dockerfile SOURCE dockerfile_fuzz.cc CORPUS corpus/dockerfile DEPS pipeline_build): a libFuzzer target under the fuzz
-# preset; in every other build the same entry point with a main that replays the corpus, as a ctest entry.
+# preset; in every other build the same entry point with a main that replays the corpus, as a ctest entry. MEMORY_MB: what one input may take.
 function(scangate_fuzz name)
-  cmake_parse_arguments(ARG "" "SOURCE;CORPUS" "DEPS;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "" "SOURCE;CORPUS;MEMORY_MB" "DEPS;PRIVATE" ${ARGN})
+  if(NOT ARG_MEMORY_MB)
+    set(ARG_MEMORY_MB 2048)
+  endif()
   add_executable(fuzz_${name} ${ARG_SOURCE})
   target_link_libraries(fuzz_${name} PRIVATE scangate_options scangate_warnings ${ARG_PRIVATE})
   foreach(dep IN LISTS ARG_DEPS)
@@ -118,10 +121,12 @@ function(scangate_fuzz name)
   scangate_use_precompiled(fuzz_${name} scangate_precompiled)
   if(SCANGATE_FUZZ)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    # libFuzzer counts the sanitizer's own memory, too: its quarantine alone has 256 MB.
+    math(EXPR ARG_MEMORY_MB "${ARG_MEMORY_MB} + 512")
   else()
     target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/replay_corpus.cc)
   endif()
-  add_test(NAME fuzz_${name} COMMAND fuzz_${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+  add_test(NAME fuzz_${name} COMMAND fuzz_${name} -runs=0 -rss_limit_mb=${ARG_MEMORY_MB} -timeout=30 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
   set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120 LABELS "unit;fuzz")
   add_dependencies(sanitized_tests fuzz_${name})
 endfunction()
