@@ -106,6 +106,13 @@ bool Broker::holds_secret(std::string_view text) const {
                      [&](const auto& pair) { return text.find(pair.first) != std::string_view::npos; });
 }
 
+bool Broker::holds_secret_or_placeholder(std::string_view text) const {
+  const std::shared_lock lock(mutex_);
+  return std::any_of(encodings_.begin(), encodings_.end(), [&](const auto& pair) {
+    return text.find(pair.first) != std::string_view::npos || text.find(pair.second) != std::string_view::npos;
+  });
+}
+
 std::vector<std::pair<std::string, std::string>> Broker::logins(std::string_view host) const {
   const std::shared_lock lock(mutex_);
   std::vector<std::pair<std::string, std::string>> out;

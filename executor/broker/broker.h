@@ -35,6 +35,9 @@ class Broker {
   // True when the text holds a real value in any known encoding: for checks before something leaves.
   bool holds_secret(std::string_view text) const;
 
+  // True also for what stands for one: for texts that go to others than the job, to whom neither says anything.
+  bool holds_secret_or_placeholder(std::string_view text) const;
+
   bool empty() const;
   // For every secret that may go to `host`: the user names it is written with, each with the placeholder.
   std::vector<std::pair<std::string, std::string>> logins(std::string_view host) const;

@@ -19,6 +19,8 @@ struct Options {
   std::string dockerfile, target, platform, output, iid_file, network = "host";
   std::vector<std::string> names, build_args, labels;
   std::vector<std::string> contexts, secrets, agents, hosts, resources;
+  std::vector<std::string> attestations;  // --attest
+  std::string sbom, provenance;
   std::string shared_memory, memory;
   bool no_cache = false;
   bool pull = false;
@@ -137,6 +139,22 @@ NamedFiles host_files(Engine& engine, Context& context) {
           .reveal = {}};
 }
 
+Result<AttestationOrder> attestations_of(const Options& options) {
+  command::AttestFlags flags;
+  const auto take = [&](std::string_view flag, Result<void> (*taker)(const std::string&, command::AttestFlags&),
+                        const std::string& value) -> Result<void> {
+    if (auto taken = taker(value, flags); !taken)
+      return fail(Fault::user, fmt::format("{}: {}", flag, taken.error().cause()));
+    return {};
+  };
+  if (!options.sbom.empty()) SCANGATE_CHECK(take("--sbom", command::take_sbom_flag, options.sbom));
+  if (!options.provenance.empty())
+    SCANGATE_CHECK(take("--provenance", command::take_provenance_flag, options.provenance));
+  for (const auto& each : options.attestations)
+    SCANGATE_CHECK(take("--attest", command::take_attest_flag, each));
+  return attestation_order(flags);
+}
+
 // Warnings are the result here, so they go to standard output; with any of them the exit code is 1, as docker's.
 Result<ExitCode> check(Context& context, const BuildRequest& request) {
   SCANGATE_TRY(const auto warnings, check_build(request, context.progress()));
@@ -156,6 +174,7 @@ Result<ExitCode> build(Context& context, const Options& options) {
     named.push_back(std::move(flag));
   }
   if (options.check && !is_remote && named.empty()) return check(context, request);
+  SCANGATE_TRY(const AttestationOrder attestations, attestations_of(options));
   std::vector<Reference> names;
   for (const auto& name : options.names) {
     SCANGATE_TRY(auto reference, Reference::parse(name));
@@ -175,7 +194,7 @@ Result<ExitCode> build(Context& context, const Options& options) {
                                                                         : std::vector<std::string>{options.platform}));
   if (platforms.empty()) platforms.push_back(request.platform);
   SCANGATE_TRY(const auto built,
-               build_platforms(*engine, request, platforms, names, context.cancel, context.progress()));
+               build_platforms(*engine, request, platforms, names, context.cancel, context.progress(), nullptr, attestations));
   for (const auto& warning : built.warnings)
     context.progress().line(Level::warning, warning.str());
   if (built.failed_step) {
@@ -241,6 +260,14 @@ void add_build(CLI::App& app, Context& context) {
       ->add_option("-o,--output", options->output,
                    "Also write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE")
       ->type_name("TARGET");
+  command->add_option("--sbom", options->sbom, "Attach what the image holds, as SPDX")->type_name("true|false");
+  command
+      ->add_option("--provenance", options->provenance,
+                   "Attach how the image was built, as SLSA provenance; max with build arguments and the Dockerfile")
+      ->type_name("true|false|mode=min|mode=max");
+  command->add_option("--attest", options->attestations, "The same as docker writes it; may be given again")
+      ->type_name("type=sbom|provenance[,…]")
+      ->allow_extra_args(false);
   command->add_option("--iidfile", options->iid_file, "Write the image id to a file")->type_name("FILE");
   command->add_flag("--no-cache", options->no_cache, "Run every step again");
   command->add_flag("--check", options->check, "Only tell the build checks' warnings; nothing is built");

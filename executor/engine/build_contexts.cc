@@ -50,6 +50,7 @@ Result<std::vector<RemoteContext>> take_named_contexts(Engine& engine, const std
             return fail(Error(Fault::user, fmt::format("'{}' is no tar", redact(printable(flag.value))))
                             .remedy("give a tar or a git repository; ADD takes a file by its URL"));
           named.folder = fetched.folder;
+          named.material = fetched.material;
           out.push_back(std::move(fetched));
           break;
         }

@@ -113,6 +113,9 @@ const std::shared_ptr<HttpTransport>& Engine::transport() const {
 const Policy& Engine::policy() const {
   return *state_->policy;
 }
+const Clock& Engine::clock() const {
+  return state_->clock;
+}
 
 Result<Sandbox*> Engine::sandbox(Progress& progress) {
   const std::lock_guard lock(state_->mutex);
@@ -229,20 +232,29 @@ Result<Inventory> Engine::State::inventory(const ImageFacts& facts, const Manife
   return merge_layers(layers);
 }
 
-Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,
-                                Progress& progress) {
+Result<Engine::ImageContents> Engine::contents(const Digest& manifest_digest, const std::string& name,
+                                               const Cancel& cancel, Progress& progress) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
-  ScanInput input;
-  SCANGATE_TRY(input.image, image_facts(*state_->store, manifest_digest, name));
+  ImageContents out;
+  SCANGATE_TRY(out.image, image_facts(*state_->store, manifest_digest, name));
   SCANGATE_TRY(const auto known, state_->store->cache_get(kFactsTable, manifest_digest.str()));
   // Damaged facts cost the report its line numbers, never the scan.
-  if (known && !apply_build_facts(*known, input.image))
+  if (known && !apply_build_facts(*known, out.image))
     progress.line(Level::warning, "what the build knew of this image is damaged and left out");
   SCANGATE_TRY(const auto manifest, state_->store->manifest(manifest_digest));
-  if (manifest.layers.size() != input.image.layers.size())
+  if (manifest.layers.size() != out.image.layers.size())
     return fail(Fault::user, fmt::format("image {} has {} layers in its manifest and {} in its config", name,
-                                         manifest.layers.size(), input.image.layers.size()));
-  SCANGATE_TRY(input.inventory, state_->inventory(input.image, manifest, cancel, progress));
+                                         manifest.layers.size(), out.image.layers.size()));
+  SCANGATE_TRY(out.inventory, state_->inventory(out.image, manifest, cancel, progress));
+  return out;
+}
+
+Result<ScanResult> Engine::scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,
+                                Progress& progress) {
+  SCANGATE_TRY(auto contents, this->contents(manifest_digest, name, cancel, progress));
+  ScanInput input;
+  input.image = std::move(contents.image);
+  input.inventory = std::move(contents.inventory);
   return scan_native(input, state_->database.get(), state_->no_database, *state_->policy, state_->clock);
 }
 
@@ -263,6 +275,8 @@ Result<std::vector<Engine::NamedManifest>> Engine::images_of(const Digest& diges
     out.push_back({entry.digest, fmt::format("{} ({})", name, printable(self.platform->str()))});
   }
   if (out.empty()) return fail(Error(Fault::user, "the index has no image that could be scanned").at(name));
+  // An image that statements made an index of: reports go on calling it as before.
+  if (out.size() == 1) out.front().name = name;
   return out;
 }
 

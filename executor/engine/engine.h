@@ -49,6 +49,7 @@ class Engine {
   // The host's way out: its proxies, kept connections. Shared by everything that speaks HTTP.
   const std::shared_ptr<HttpTransport>& transport() const;
   const Policy& policy() const;
+  const Clock& clock() const;
 
   // The sandbox, probed on first use; the line that says which one it is goes to `progress` once.
   Result<Sandbox*> sandbox(Progress& progress);
@@ -70,6 +71,14 @@ class Engine {
   Result<RemoteContext> fetch_remote(const std::string& address, const std::filesystem::path& agent,
                                      const RevealFor& reveal, const Cancel& cancel, Progress& progress);
 
+  struct ImageContents {
+    ImageFacts image;  // with what the builder knew of it
+    Inventory inventory;
+  };
+  // What a scan looks at. Layers whose inventory is known are not read. Errors: the store's and the layers'.
+  Result<ImageContents> contents(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,
+                                 Progress& progress);
+
   // Scans an image of the store under the current data and policy. Layers whose inventory is known are not read.
   // Errors: the store's and the layers'; callers that guard a push treat each as undecided.
   Result<ScanResult> scan(const Digest& manifest_digest, const std::string& name, const Cancel& cancel,
@@ -79,7 +88,8 @@ class Engine {
     Digest manifest_digest;
     std::string name;
   };
-  // What is judged before `digest` may leave: itself, or of an index its images, each called by its platform. Errors:
+  // What is judged before `digest` may leave: itself, or of an index its images, each called by its platform when
+  // there are several. Errors:
   // as push() has them for an index.
   Result<std::vector<NamedManifest>> images_of(const Digest& digest, const std::string& name) const;
 

@@ -23,8 +23,8 @@ Result<std::vector<Platform>> parse_platforms(const std::vector<std::string>& te
 
 Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const std::vector<Platform>& platforms,
                                    const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
-                                   Registry* registry) {
-  if (platforms.size() == 1) {
+                                   Registry* registry, AttestationOrder attestations) {
+  if (platforms.size() == 1 && !attestations.is_wanted()) {
     request.platform = platforms.front();
     return engine.build(request, names, cancel, progress, registry);
   }
@@ -34,24 +34,35 @@ Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const s
   BuiltImage out;
   std::size_t steps = 0;
   std::size_t cached_steps = 0;
+  std::vector<Descriptor> statements;
+  const bool several = platforms.size() > 1;
   for (const auto& platform : platforms) {
-    progress.line(Level::info, "building for " + platform.str());
+    if (several) progress.line(Level::info, "building for " + platform.str());
     request.platform = platform;
+    attestations.facts.started = engine.clock().now();
     auto built = engine.build(request, {}, cancel, progress, registry);
-    if (!built) return fail(std::move(built).error().during("building for " + platform.str()));
+    if (!built)
+      return fail(several ? std::move(built).error().during("building for " + platform.str())
+                          : std::move(built).error());
     out = std::move(*built);
     if (out.failed_step) return out;
     steps += out.steps;
     cached_steps += out.cached_steps;
     SCANGATE_TRY(Descriptor entry, index_entry(store, out.manifest_digest));
     // What a base image calls itself decides what the image is: an index that says otherwise would mislead.
-    if (!platform_matches(platform, *entry.platform))
+    if (several && !platform_matches(platform, *entry.platform))
       return fail(Error(Fault::user, fmt::format("the build for {} gave an image for {}", platform.str(),
                                                  printable(entry.platform->str())))
                       .remedy("its base image has no such platform"));
     if (entry.platform->variant.empty()) entry.platform->variant = platform.variant;
     index.manifests.push_back(std::move(entry));
+    if (!attestations.is_wanted()) continue;
+    attestations.facts.finished = engine.clock().now();
+    SCANGATE_TRY(Descriptor statement, attest(engine, attestations, request, out, names, cancel, progress));
+    statements.push_back(std::move(statement));
   }
+  // Behind the images: whoever takes an index's first entry gets one that runs.
+  std::ranges::move(statements, std::back_inserter(index.manifests));
   out.steps = steps;
   out.cached_steps = cached_steps;
   SCANGATE_TRY(out.manifest_digest, store.put_blob(to_json(index)));

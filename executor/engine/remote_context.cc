@@ -76,6 +76,14 @@ Result<void> download(HttpTransport& transport, const HttpRequest& request, cons
   }
 }
 
+Result<Digest> digest_of(const fs::path& file, const std::string& what) {
+  SCANGATE_TRY(UniqueFd fd, open_file(file, O_RDONLY));
+  FdSource source(std::move(fd), what);
+  Sha256 hash;
+  SCANGATE_CHECK(copy_bytes(source, hash));
+  return hash.finish();
+}
+
 }  // namespace
 
 Result<bool> is_remote_context(std::string_view address) {
@@ -94,7 +102,7 @@ Result<RemoteContext> fetch_remote_context(const RemoteContextHost& host, const 
       repository->password = host.reveal(repository->password, repository->host());
     }
     SCANGATE_TRY(const GitTree tree, fetch_git_source(*repository, holder.path(), host.git, host.runner, cancel));
-    return RemoteContext{std::move(holder), tree.folder, std::nullopt};
+    return RemoteContext{std::move(holder), tree.folder, std::nullopt, git_material(*repository, tree.commit)};
   }
   const HttpRequest request = request_for(address, host.reveal);
   const std::string what = "the build context " + redact(printable(request.url));
@@ -102,16 +110,18 @@ Result<RemoteContext> fetch_remote_context(const RemoteContextHost& host, const 
   const fs::path folder = holder.path() / "files";
   SCANGATE_CHECK(download(host.transport, request, packed, what, cancel));
   SCANGATE_CHECK(make_directories(folder));
+  SCANGATE_TRY(const Digest digest, digest_of(packed, what));
   SCANGATE_TRY(UniqueFd fd, open_file(packed, O_RDONLY));
   FdSource source(std::move(fd), what);
   SCANGATE_TRY(auto dockerfile, take_tar_context(source, what, folder, cancel));
   std::error_code ignored;
   fs::remove(packed, ignored);  // the files are enough; what stays goes with the folder
-  return RemoteContext{std::move(holder), folder, std::move(dockerfile)};
+  return RemoteContext{std::move(holder), folder, std::move(dockerfile), file_material(request.url, digest)};
 }
 
 Result<void> use_remote_context(RemoteContext& context, const std::string& dockerfile, BuildRequest& request) {
   request.context = context.folder;
+  request.context_material = context.material;
   if (request.dockerfile_text) {
     request.dockerfile_name = "Dockerfile";
     return {};

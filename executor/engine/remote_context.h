@@ -23,6 +23,7 @@ struct RemoteContext {
   TempDir holder;                         // of the folder
   std::filesystem::path folder;           // its files
   std::optional<std::string> dockerfile;  // it was a Dockerfile and no tar: the folder is empty then
+  BuildMaterial material;                 // what it was
 };
 
 // Where it is fetched from and into; all outlive the call.

@@ -19,8 +19,7 @@ namespace {
 constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
 
 Result<void> refuse_unserved(const command::BuildRequest& asked) {
-  const std::pair<bool, const char*> flags[] = {{!asked.no_cache_filter.empty(), "--no-cache-filter"},
-                                                {!asked.sbom.empty() && asked.sbom != "false", "--sbom"}};
+  const std::pair<bool, const char*> flags[] = {{!asked.no_cache_filter.empty(), "--no-cache-filter"}};
   for (const auto& [given, name] : flags)
     if (given) return fail(Fault::user, fmt::format("docker build: {} is not supported yet", name));
   if (!asked.network.empty() && asked.network != "none" && asked.network != "host" && asked.network != "default")
@@ -33,8 +32,19 @@ Result<void> refuse_unserved(const command::BuildRequest& asked) {
 void tell_unused(GateCall& call, const command::BuildRequest& asked) {
   if (!asked.cache_from.empty() || !asked.cache_to.empty())
     call.say("note: --cache-from and --cache-to have no effect: steps are cached on this host, for the project\n");
-  if (!asked.provenance.empty() && asked.provenance != "false")
-    call.say("note: --provenance has no effect yet: the image gets no attestation\n");
+}
+
+// What provenance says of the job, and what none may say: what the job has in place of its credentials.
+AttestationOrder attestations_of(const command::BuildRequest& asked, const GateContext& context) {
+  AttestationOrder order = attestation_order(asked.attestations);
+  order.facts.invocation_id = context.origin.job_url;
+  order.facts.source = context.origin.project_url;
+  order.facts.revision = context.origin.commit;
+  if (context.broker)
+    order.facts.holds_credential = [broker = context.broker](std::string_view text) {
+      return broker->holds_secret_or_placeholder(text);
+    };
+  return order;
 }
 
 // `path` relative to the job's project, as messages and reports name it; empty when it is outside or the project
@@ -175,6 +185,7 @@ Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& aske
   SCANGATE_CHECK(refuse_unserved(asked));
   tell_unused(call, asked);
   BuildOrder order;
+  order.attestations = attestations_of(asked, context);
   BuildRequest& build = order.request;
   build.target = asked.target;
   build.no_cache = asked.no_cache;

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "executor/engine/attestation_order.h"
 #include "executor/gate/image_commands.h"
 #include "pipeline/build/build.h"
 
@@ -13,6 +14,7 @@ namespace scangate {
 // Owns what `request` refers to: keep it until the build is done.
 struct BuildOrder {
   BuildRequest request;
+  AttestationOrder attestations;
   std::vector<UniqueFd> folders;       // contexts that are folders of the job
   std::optional<TempDir> unpacked;     // the context, when it came as a tar
   std::vector<RemoteContext> remotes;  // contexts that were fetched

@@ -230,7 +230,9 @@ class ServiceReader {
     SCANGATE_TRY(out.network, text(build, "network"));
     SCANGATE_TRY(out.platforms, texts(build, "platforms"));
     SCANGATE_TRY(const std::string sbom, text(build, "sbom"));
-    out.sbom = sbom;
+    if (!sbom.empty()) SCANGATE_CHECK(command::take_sbom_flag(sbom, out.attestations));
+    SCANGATE_TRY(const std::string provenance, text(build, "provenance"));
+    if (!provenance.empty()) SCANGATE_CHECK(command::take_provenance_flag(provenance, out.attestations));
     const Value* no_cache = build.get("no_cache");
     const Value* pull = build.get("pull");
     out.no_cache = no_cache != nullptr && no_cache->is_true();

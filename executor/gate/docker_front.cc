@@ -19,6 +19,7 @@
 #include "executor/gate/job_credentials.h"
 #include "executor/gate/manifest_front.h"
 #include "executor/gate/scanner_answer.h"
+#include "pipeline/attestation/attestation.h"
 #include "pipeline/command/docker.h"
 
 namespace scangate {
@@ -240,15 +241,19 @@ class DockerFront {
 
  private:
   // `docker build -o FOLDER`: what the image holds, for the job's own user.
-  Result<void> write_files(const Digest& image, const std::string& folder) {
+  Result<void> write_files(const Digest& built, const std::string& folder) {
     SCANGATE_TRY(Snapshots * snapshots, images_.engine().snapshots());
-    SCANGATE_TRY(const Manifest manifest, images_.store().manifest(image));
+    SCANGATE_TRY(const AttestedImage image, attested_image(images_.store(), built));
+    SCANGATE_TRY(const Manifest manifest, images_.store().manifest(image.manifest_digest));
     SCANGATE_TRY(const ImageConfig config, images_.store().config(manifest));
     SCANGATE_TRY(const Workspace mounted, snapshots->mount_read_only(config.diff_ids, call_.cancel, call_.console));
     SCANGATE_TRY(const UniqueFd root, open_file(mounted.root(), O_PATH | O_DIRECTORY));
     SCANGATE_CHECK(call_.files.make_folder(folder));
-    return copy_content(root.get(), "/", call_.request.root.get(), call_.files.absolute(folder), CopiedOwners::ours,
-                        call_.cancel);
+    SCANGATE_CHECK(copy_content(root.get(), "/", call_.request.root.get(), call_.files.absolute(folder),
+                                CopiedOwners::ours, call_.cancel));
+    for (const auto& file : image.files)
+      SCANGATE_CHECK(call_.files.write(fmt::format("{}/{}", folder, file.name), file.text));
+    return {};
   }
 
   int check(const command::BuildRequest& asked) {

@@ -17,6 +17,8 @@ namespace {
 
 // Columns of a job log: browsers show longer lines than terminals do.
 constexpr int kLogWidth = 150;
+// Dockerfiles of a job times what a large one gets wrong; more help nobody, and each is looked up among the others.
+constexpr std::size_t kMaxRemarks = 1'000;
 // As in Store::resolve: a shorter prefix of an id is more likely a name.
 constexpr std::size_t kMinIdDigits = 12;
 
@@ -110,14 +112,15 @@ Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequ
   SCANGATE_TRY(auto platforms, parse_platforms(asked.platforms));
   if (platforms.empty()) platforms.push_back(order.request.platform);
   if (!is_told(call, progress)) {
-    SCANGATE_TRY(auto built,
-                 build_platforms(engine_, order.request, platforms, names, call.cancel, progress, &registry(call)));
+    SCANGATE_TRY(auto built, build_platforms(engine_, order.request, platforms, names, call.cancel, progress,
+                                             &registry(call), order.attestations));
     return finish_build(call, asked, names, std::move(built), progress);
   }
   LastLines watched(progress);
   const auto in_section = [&] {
     const LogSection section(call.console, "scangate_build", build_title(order.request, names, asked.tags));
-    return build_platforms(engine_, order.request, platforms, names, call.cancel, watched, &registry(call));
+    return build_platforms(engine_, order.request, platforms, names, call.cancel, watched, &registry(call),
+                           order.attestations);
   };
   SCANGATE_TRY(auto built, in_section());
   if (built.failed_step && call.console.mode() == ConsoleMode::job) watched.repeat(progress);
@@ -139,6 +142,7 @@ Result<BuiltImage> ImageCommands::finish_build(GateCall& call, const command::Bu
                                                Progress& progress) {
   for (const auto& warning : built.warnings)
     progress.line(Level::warning, warning.str());
+  keep(built.warnings);
   if (built.failed_step) return built;
   SCANGATE_CHECK(remember(built.config_digest, built.manifest_digest));
   if (!asked.iidfile.empty()) SCANGATE_CHECK(call.files.write(asked.iidfile, built.config_digest.str()));
@@ -241,6 +245,21 @@ Result<ScanResult> ImageCommands::scan(GateCall& call, const Digest& manifest_di
   call.print(render_report(ReportFormat::table, {result}, ReportOptions{.width = kLogWidth}));
   keep(result);
   return result;
+}
+
+void ImageCommands::keep(const std::vector<BuildWarning>& warnings) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& warning : warnings) {
+    Remark remark{warning.rule, warning.text, warning.place};
+    // Of what the command line says no line of the project can be blamed.
+    if (warning.place.line < 1 || remarks_.size() >= kMaxRemarks) continue;
+    if (std::ranges::find(remarks_, remark) == remarks_.end()) remarks_.push_back(std::move(remark));
+  }
+}
+
+std::vector<Remark> ImageCommands::remarks() const {
+  const std::lock_guard lock(mutex_);
+  return remarks_;
 }
 
 std::vector<ScanResult> ImageCommands::results() const {

@@ -15,10 +15,18 @@
 #include "executor/gate/call.h"
 #include "executor/job/container.h"
 #include "pipeline/command/docker.h"
+#include "scan/model/remark.h"
 
 namespace scangate {
 
 class JobContainers;
+
+// Where the job comes from, as its server says it. Empty where no server is known.
+struct JobOrigin {
+  std::string job_url;
+  std::string project_url;
+  std::string commit;
+};
 
 struct GateContext {
   std::string project_dir;         // in the sandbox; Dockerfile places are told relative to it
@@ -30,6 +38,7 @@ struct GateContext {
   const JobNetwork* network = nullptr;  // of the job, which `docker run` joins; null is the host's
   NameFiles names;                      // what containers resolve names with
   LogSections log_sections = LogSections::off;
+  JobOrigin origin;
 };
 
 // Thread-safe. Lives as long as the job's scripts run. Errors are for the job's log: they never hold a secret.
@@ -87,6 +96,8 @@ class ImageCommands {
   // what the job makes of its own scan is its affair, and the push asks again.
   Result<ScanResult> scan(GateCall& call, const Digest& manifest_digest, const std::string& name);
 
+  // What builds and checks of this job said of Dockerfiles, each once.
+  std::vector<Remark> remarks() const;
   // Scans of this job, one for each image and name, in the order of their pushes.
   std::vector<ScanResult> results() const;
   // The heaviest thing a push met: done, stopped or undecided.
@@ -96,6 +107,7 @@ class ImageCommands {
   Result<BuiltImage> finish_build(GateCall& call, const command::BuildRequest& asked,
                                   const std::vector<Reference>& names, BuiltImage built, Progress& progress);
   void keep(const ScanResult& result);
+  void keep(const std::vector<BuildWarning>& warnings);
 
   Engine& engine_;
   std::shared_ptr<CredentialSource> given_;
@@ -107,6 +119,7 @@ class ImageCommands {
   std::map<Digest, Digest> made_;
   std::optional<Store::Lease> lease_;
   std::vector<ScanResult> results_;
+  std::vector<Remark> remarks_;
   ExitCode worst_ = ExitCode::done;
 };
 

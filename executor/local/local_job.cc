@@ -122,6 +122,7 @@ class LocalJob {
                            .cache_namespace = "local-" + Digest::of(fs::absolute(request_.project).string()).brief(),
                            .broker = nullptr}));
     SCANGATE_TRY(auto result, run_job_step(engine_, logins_, std::move(step), cancel, console_));
+    remarks_.insert(remarks_.end(), result.remarks.begin(), result.remarks.end());
     scans_.insert(scans_.end(), std::make_move_iterator(result.scans.begin()),
                   std::make_move_iterator(result.scans.end()));
     return result;
@@ -133,12 +134,12 @@ class LocalJob {
 
   // In the job's project, where its artifacts may name them, and where its person finds them.
   Result<void> write_reports() {
-    if (scans_.empty()) return {};
+    if (scans_.empty() && remarks_.empty()) return {};
     std::vector<DeclaredReport> declared;
     for (const auto& artifact : described_.artifacts)
       for (const auto& path : artifact.paths)
         declared.push_back({artifact.type, path});
-    const auto reports = render_job_reports(scans_, engine_.policy());
+    const auto reports = render_job_reports(scans_, remarks_, engine_.policy());
     SCANGATE_TRY(const auto written, write_job_reports(reports, project_, declared, {}));
     for (const auto& warning : written.warnings)
       console_.line(Level::warning, warning);
@@ -167,6 +168,7 @@ class LocalJob {
   std::shared_ptr<Broker> broker_;
   std::optional<ForwarderTarget> gitlab_;
   std::vector<ScanResult> scans_;
+  std::vector<Remark> remarks_;
 };
 
 }  // namespace

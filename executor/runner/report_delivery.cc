@@ -23,6 +23,7 @@ struct Kept {
     std::string name;
   };
   std::vector<Image> images;
+  std::vector<Remark> remarks;
   std::vector<std::string> files;  // written into the project by us
   std::vector<std::string> sent;   // artifact types that GitLab has; it takes no second one
 };
@@ -42,6 +43,10 @@ Result<Kept> read_kept(const ReportDelivery& delivery) {
     SCANGATE_TRY(const Digest digest, Digest::parse(json_string(image, "digest")));
     kept.images.push_back({digest, json_string(image, "name")});
   }
+  for (const auto& remark : json_array(json, "remarks"))
+    kept.remarks.push_back({json_string(remark, "rule"),
+                            json_string(remark, "text"),
+                            {json_string(remark, "file"), static_cast<int>(json_int(remark, "line").value_or(0))}});
   for (const auto& path : json_array(json, "files"))
     if (path.is_string()) kept.files.push_back(path.get<std::string>());
   for (const auto& type : json_array(json, "sent"))
@@ -50,8 +55,13 @@ Result<Kept> read_kept(const ReportDelivery& delivery) {
 }
 
 Result<void> keep(const ReportDelivery& delivery, const std::vector<ScanResult>& scans,
-                  const std::vector<std::string>& files, const std::vector<std::string>& sent) {
-  nlohmann::json out{{"images", nlohmann::json::array()}, {"files", files}, {"sent", sent}};
+                  const std::vector<Remark>& remarks, const std::vector<std::string>& files,
+                  const std::vector<std::string>& sent) {
+  nlohmann::json out{
+      {"images", nlohmann::json::array()}, {"remarks", nlohmann::json::array()}, {"files", files}, {"sent", sent}};
+  for (const auto& remark : remarks)
+    out["remarks"].push_back(
+        {{"rule", remark.rule}, {"text", remark.text}, {"file", remark.place.file}, {"line", remark.place.line}});
   for (const auto& scan : scans)
     out["images"].push_back({{"digest", scan.image.manifest_digest.str()}, {"name", scan.image.name}});
   return write_file_atomic(state_file(delivery), as_bytes(dump_json(out)), 0600);
@@ -200,7 +210,8 @@ std::vector<std::string> upload_all(Engine& engine, const ReportDelivery& delive
 }  // namespace
 
 std::vector<ScanResult> deliver_reports(Engine& engine, const ReportDelivery& delivery, std::string_view stage,
-                                        std::vector<ScanResult> scans, const Cancel& cancel, Progress& progress) {
+                                        std::vector<ScanResult> scans, std::vector<Remark> remarks,
+                                        const Cancel& cancel, Progress& progress) {
   const bool is_after = stage == "after_script";
   Kept kept;
   if (is_after) {
@@ -212,11 +223,14 @@ std::vector<ScanResult> deliver_reports(Engine& engine, const ReportDelivery& de
     auto all = scan_again(engine, kept.images, cancel);
     std::move(scans.begin(), scans.end(), std::back_inserter(all));
     scans = std::move(all);
+    for (const auto& remark : remarks)
+      if (std::ranges::find(kept.remarks, remark) == kept.remarks.end()) kept.remarks.push_back(remark);
+    remarks = std::move(kept.remarks);
   }
   drop_repeated(scans);
-  if (scans.empty()) return scans;
+  if (scans.empty() && remarks.empty()) return scans;
 
-  const auto reports = render_job_reports(scans, engine.policy());
+  const auto reports = render_job_reports(scans, remarks, engine.policy());
   auto written = write_job_reports(reports, delivery.project, declared_reports(delivery.job), kept.files);
   if (written) {
     progress.line(Level::info, fmt::format("Reports: {}", fmt::join(written->files, ", ")));
@@ -228,7 +242,7 @@ std::vector<ScanResult> deliver_reports(Engine& engine, const ReportDelivery& de
   }
   const bool more_follows = !is_after && delivery.job.has_after_script;
   const auto keep_for_after_script = [&](const std::vector<std::string>& sent) {
-    if (auto done = keep(delivery, scans, written->files, sent); !done)
+    if (auto done = keep(delivery, scans, remarks, written->files, sent); !done)
       progress.line(Level::warning, "after_script will not know of these reports: " + done.error().text());
   };
   if (more_follows && !delivery.last_chance) {

@@ -9,6 +9,7 @@
 #include "executor/engine/engine.h"
 #include "executor/forward/gitlab_forwarder.h"
 #include "executor/runner/job_response.h"
+#include "scan/model/remark.h"
 
 namespace scangate {
 
@@ -29,8 +30,11 @@ struct ReportDelivery {
 // the job it leaves after that one, else right away. Which images were scanned is kept in the state folder in between,
 // and their reports are made again from the store. What a job that is ended scanned until then leaves at once.
 //
+// `remarks` of builds join them, also where nothing was scanned.
+//
 // Whatever goes wrong is a warning: the verdict stands without its reports. Gives the scans that the reports cover.
 std::vector<ScanResult> deliver_reports(Engine& engine, const ReportDelivery& delivery, std::string_view stage,
-                                        std::vector<ScanResult> scans, const Cancel& cancel, Progress& progress);
+                                        std::vector<ScanResult> scans, std::vector<Remark> remarks,
+                                        const Cancel& cancel, Progress& progress);
 
 }  // namespace scangate

@@ -43,6 +43,15 @@ Result<JobResponse> read_job(const RunnerCall& call) {
   return parse_job_response(text, call.job_response_file.string());
 }
 
+// As GitLab itself describes the job: what its variables say could be set by anyone.
+JobOrigin origin_of(const JobResponse& job, const ServerAddress* server) {
+  JobOrigin origin{.job_url = {}, .project_url = {}, .commit = job.sha};
+  if (server == nullptr || job.project_path.empty()) return origin;
+  origin.project_url = fmt::format("{}/{}", server->url(), job.project_path);
+  origin.job_url = fmt::format("{}/-/jobs/{}", origin.project_url, job.id);
+  return origin;
+}
+
 // A state folder belongs to us when it lies where config_stage puts them; job_env cannot be set by a job, but removing
 // a folder deserves the check.
 Result<fs::path> state_folder(const RunnerCall& call) {
@@ -198,11 +207,12 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
                         {.project_dir = project.string(),
                          .cache_namespace = project_name(job),
                          .broker = nullptr,
-                         .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off}));
+                         .log_sections = progress.mode() == ConsoleMode::job ? LogSections::on : LogSections::off,
+                         .origin = origin_of(job, gitlab ? &gitlab->server : nullptr)}));
   SCANGATE_TRY(auto result, run_job_step(*engine, logins, std::move(step), cancel, progress));
   std::error_code ignored;
   std::vector<ScanResult> scans;
-  if (!result.scans.empty() || fs::exists(state / kKeptReports, ignored)) {
+  if (!result.scans.empty() || !result.remarks.empty() || fs::exists(state / kKeptReports, ignored)) {
     const LogSection section(progress, "scangate_reports", "Scan reports");
     const ReportDelivery delivery{.job = job,
                                   .gitlab = gitlab ? &*gitlab : nullptr,
@@ -210,7 +220,7 @@ Result<StageResult> run_stage(const RunnerCall& call, const fs::path& script, co
                                   .project = project,
                                   .last_chance = cancel.cancelled()};
     const Grace grace(cancel, kReportGrace);
-    scans = deliver_reports(*engine, delivery, stage, result.scans, grace.cancel(), progress);
+    scans = deliver_reports(*engine, delivery, stage, result.scans, result.remarks, grace.cancel(), progress);
   }
   if (!result.scans.empty()) {
     for (const auto& scan : scans)

@@ -56,11 +56,14 @@ std::string file_for_declared(const std::string& path) {
   return path.ends_with("**") ? std::string() : out;
 }
 
-std::vector<JobReport> render_job_reports(const std::vector<ScanResult>& scans, const Policy& policy) {
-  const ReportOptions options = report_options(policy);
+std::vector<JobReport> render_job_reports(const std::vector<ScanResult>& scans, const std::vector<Remark>& remarks,
+                                          const Policy& policy) {
+  ReportOptions options = report_options(policy);
+  options.remarks = remarks;
   std::vector<JobReport> out;
   for (const ReportFormat format : kReportFormats)
-    out.push_back({report_file(format), render_report(format, scans, options)});
+    if (!scans.empty() || format == ReportFormat::codequality)
+      out.push_back({report_file(format), render_report(format, scans, options)});
   return out;
 }
 

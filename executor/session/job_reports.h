@@ -17,8 +17,10 @@ struct JobReport {
   ReportFile file;
   std::string text;
 };
-// All formats that a job leaves, over all its images.
-std::vector<JobReport> render_job_reports(const std::vector<ScanResult>& scans, const Policy& policy);
+// All formats that a job leaves, over all its images. Without any image it is what there is to say of Dockerfiles
+// alone: a report of scans would say that there was one, and nothing found.
+std::vector<JobReport> render_job_reports(const std::vector<ScanResult>& scans, const std::vector<Remark>& remarks,
+                                          const Policy& policy);
 
 struct DeclaredReport {
   std::string type;  // GitLab's artifact type: "junit"

@@ -118,6 +118,7 @@ Result<JobStepResult> run_job_step(Engine& engine, std::shared_ptr<Logins> login
   server.reset();  // no command of the job runs from here on
   JobStepResult result;
   result.scans = images.results();
+  result.remarks = images.remarks();
   if (!exit) {
     if (result.scans.empty()) return fail(std::move(exit).error());
     // What was scanned until then is still reported, and what the gate said of it still stands.

@@ -45,6 +45,7 @@ struct JobStepResult {
   ExitCode code = ExitCode::failed;  // what the job ends with
   int script_code = 0;               // what the script itself ended with
   std::vector<ScanResult> scans;
+  std::vector<Remark> remarks;  // what builds said of Dockerfiles
 };
 
 // Errors: the environment's (no sandbox, no image), and the end on request. A script that fails or a stopped push is a

@@ -208,6 +208,9 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
       std::vector<std::optional<build::StageState>>(opened.file.stages.size()),
       std::vector<build::StageRecord>(opened.file.stages.size())};
   all = &work;
+  if (request.context_material) work.materials.add(*request.context_material);
+  for (const NamedContext& each : request.named_contexts)
+    if (each.material) work.materials.add(*each.material);
   BuiltImage built;
   auto done = schedule.run(build::stages_at_once(), cancel);
   // What was hashed is worth keeping also when a later step failed.
@@ -228,10 +231,15 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   SCANGATE_CHECK(refuse_warnings(checks, built.warnings, progress, opened.file.name));
   if (*done) {
     built.failed_step = std::move(work.records[**done].failed);
+    const auto& failed = *built.failed_step;
+    const std::string lines = dockerfile::excerpt_lines(opened.file.text, failed.first_line, failed.last_line);
+    if (!lines.empty()) progress.output("", lines + "\n");
     return built;
   }
   SCANGATE_CHECK(build::write_image(*host.store, std::move(*work.stages[resolved->target]), request.labels,
                                     opened.file.name, work.started, built));
+  built.materials = work.materials.all();
+  built.dockerfile_text = opened.file.text;
   return built;
 }
 

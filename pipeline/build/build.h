@@ -13,6 +13,7 @@
 #include "base/http/http.h"
 #include "base/process.h"
 #include "base/progress.h"
+#include "pipeline/build/material.h"
 #include "pipeline/git_source/git_source.h"
 #include "pipeline/image/snapshot.h"
 #include "pipeline/image/store.h"
@@ -50,6 +51,7 @@ struct NamedContext {
   std::filesystem::path folder;           // its files, as BuildRequest::context; empty: it is an image
   std::string image;                      // its name, for messages; pulled by it when there is no digest
   std::optional<Digest> manifest_digest;  // or an index's, in the store
+  std::optional<BuildMaterial> material;  // where its files came from, when from elsewhere
 };
 
 // One name for all ways to write an image's: "docker.io/library/alpine:latest" is "alpine". Fault::user for what could
@@ -62,6 +64,7 @@ struct BuildRequest {
   std::vector<NamedContext> named_contexts = {};
   std::string dockerfile = "";                 // relative to the context; empty: "Dockerfile"
   std::optional<std::string> dockerfile_text;  // instead of a file (-f -)
+  std::optional<BuildMaterial> context_material;  // where the context came from, when from elsewhere
   std::string
       dockerfile_name;  // how messages and reports call it: "examples/flask-app/Dockerfile"; empty: as `dockerfile`
   std::string target;   // stage; empty: the last
@@ -119,11 +122,14 @@ struct BuiltImage {
   Digest config_digest;
   ImageFacts facts;  // layers with place, stage and base border; config places filled; name empty
   std::vector<BuildWarning> warnings;
+  std::vector<BuildMaterial> materials;  // images, files and repositories that needed stages name
+  std::string dockerfile_text;
   std::size_t steps = 0;
   std::size_t cached_steps = 0;
   struct FailedStep {
     std::string text;  // "Dockerfile:7:1: RUN make: exit code 2"
     int exit_code = 1;
+    int first_line = 0, last_line = 0;  // of the instruction
   };
   std::optional<FailedStep> failed_step;  // then there is no image and the digests mean nothing
 };

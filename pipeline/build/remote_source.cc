@@ -21,6 +21,8 @@ class GitRemote final : public RemoteSource {
                        modules ? "modules" : "alone");
   }
 
+  BuildMaterial material() const override { return git_material(url_, commit_ ? commit_->id : ""); }
+
   Result<std::vector<SelectedSource>> fetch() override {
     SCANGATE_CHECK(resolve());
     SCANGATE_TRY(folder_, host_.store.make_work_folder("git-"));

@@ -11,6 +11,7 @@
 #include "base/http/http.h"
 #include "base/process.h"
 #include "pipeline/build/copy_select.h"
+#include "pipeline/build/material.h"
 #include "pipeline/git_source/git_source.h"
 #include "pipeline/image/store.h"
 
@@ -42,6 +43,8 @@ class RemoteSource {
   virtual ~RemoteSource() = default;
   // What tells the content apart, for keys: a digest or a commit. Asks the server unless a checksum says it.
   virtual Result<std::string> identity() = 0;
+  // The same as provenance names it; after identity().
+  virtual BuildMaterial material() const = 0;
   // The files, in a folder that lives as long as this. Verified: against --checksum, and against identity().
   virtual Result<std::vector<SelectedSource>> fetch() = 0;
 };

@@ -185,6 +185,7 @@ Result<void> StageBuilder::begin_from_image(const std::string& name, const std::
         static_cast<void>(work_.host.store->untag(*reference));
     }
   }
+  work_.materials.add(image_material(*reference, platform, *manifest_digest));
   SCANGATE_TRY(const Manifest manifest, work_.host.store->manifest(*manifest_digest));
   SCANGATE_TRY(state_.config, work_.host.store->config(manifest));
   if (state_.config.diff_ids.size() != manifest.layers.size())

@@ -56,6 +56,7 @@ struct BuildWork {
   std::vector<StageRecord> records;               // of each stage
   StepClaims claims = {};                         // by step key; images by "image NAME"
   BoundCopies bound_copies = {};
+  BuildMaterials materials = {};
   std::mutex asking = {};  // held while a hook is called
   std::atomic<bool> used_cache_mounts = false;
 };

@@ -130,6 +130,8 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
   if (result->exit_code != 0) {
     BuiltImage::FailedStep failed;
     failed.exit_code = result->exit_code;
+    failed.first_line = source_place(current_->place.line).line;
+    failed.last_line = in_trigger_ ? failed.first_line : current_->last_line;
     const std::string why = result->why.empty() ? fmt::format("exit code {}", result->exit_code) : result->why;
     failed.text = fmt::format("{}: {}: {}", dockerfile::place_text(work_.file.name, current_->place),
                               printable(split(current_->text, '\n').front()), why);

@@ -72,6 +72,7 @@ Result<std::string> StageBuilder::remote_identities(std::vector<CopyInput>& inpu
     if (!input.remote) continue;
     auto identity = input.remote->identity();
     if (!identity) return fail(placed_outside(std::move(identity).error(), input.word->place));
+    work_.materials.add(input.remote->material());
     all += fmt::format("{}:{};", identity->size(), *identity);
   }
   return all;

@@ -64,6 +64,7 @@ Result<FileSource> StageBuilder::file_source(const std::optional<Word>& from) {
         if (!pulled) return fail(placed(std::move(pulled).error(), from->place));
         digest = pulled->manifest_digest;
       }
+      work_.materials.add(image_material(reference, work_.request.platform, *digest));
       SCANGATE_TRY(const Manifest manifest, work_.host.store->manifest(*digest));
       SCANGATE_TRY(const ImageConfig config, work_.host.store->config(manifest));
       source.chain = config.diff_ids;

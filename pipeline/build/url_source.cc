@@ -63,6 +63,10 @@ class UrlSource final : public RemoteSource {
     return "url " + file_name_of_url(url_) + " " + (checksum_ ? *checksum_ : *digest_).str();
   }
 
+  BuildMaterial material() const override {
+    return file_material(url_, (checksum_ ? checksum_ : digest_).value_or(Digest()));
+  }
+
   Result<std::vector<SelectedSource>> fetch() override {
     if (!folder_) SCANGATE_CHECK(download({}));
     SCANGATE_TRY(auto tree, SourceTree::open(folder_->path(), "the download", {}));

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "pipeline/command/context_flag.h"
 #include "pipeline/command/docker_containers.h"
+#include "pipeline/command/attest_flags.h"
 #include "pipeline/command/docker_run.h"
 #include "pipeline/command/manifest.h"
 #include "pipeline/command/step_flags.h"
@@ -53,8 +54,7 @@ struct BuildRequest {
   std::string progress;       // "auto", "plain", "tty", "quiet", "rawjson"; empty when not said
   std::string iidfile;        // gets the image's ID
   std::string metadata_file;  // gets JSON
-  std::string provenance;     // as written; empty when not said
-  std::string sbom;           // as written
+  AttestFlags attestations;   // --sbom, --provenance, --attest
   std::string builder;        // the name of a buildx builder; there is only one here
   bool no_cache = false;
   bool pull = false;

@@ -68,13 +68,10 @@ Result<std::optional<BuildRequest>> parse_docker_build(std::string_view command,
       texts("cache-to", '\0', request.cache_to),
       comma_texts("no-cache-filter", request.no_cache_filter),
       text("metadata-file", '\0', request.metadata_file),
-      text("provenance", '\0', request.provenance),
-      text("sbom", '\0', request.sbom),
       silent("rm", '\0', Kind::toggle),
       silent("force-rm", '\0', Kind::toggle),
       silent("compress", '\0', Kind::toggle),
       silent("disable-content-trust", '\0', Kind::toggle),
-      refused("attest", "use --provenance or --sbom"),
       build_context(request.named_contexts),
       call,
       toggle("check", '\0', request.check),
@@ -83,6 +80,7 @@ Result<std::optional<BuildRequest>> parse_docker_build(std::string_view command,
       refused("isolation", "Windows only"),
   };
   add_step_flags(flags, request.steps, notes);
+  add_attest_flags(flags, request.attestations);
   flags.push_back(entitlements());
   if (is_buildx) {
     flags.push_back(toggle("push", '\0', request.push));

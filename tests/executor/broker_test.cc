@@ -25,6 +25,15 @@ TEST(Broker, APlaceholderIsStableAsLongAsTheValueAndTellsNothingOfIt) {
   EXPECT_EQ(broker.placeholder("no secret"), "no secret");
 }
 
+TEST(Broker, KnowsWhatStandsForASecret) {
+  const auto broker = one_token();
+  for (const std::string& value : {kToken, broker->placeholder(kToken)}) {
+    EXPECT_TRUE(broker->holds_secret_or_placeholder("a" + value + "b"));
+    EXPECT_TRUE(broker->holds_secret_or_placeholder(base64_encode("gitlab-ci-token:" + value)));
+  }
+  EXPECT_FALSE(broker->holds_secret_or_placeholder("nothing here"));
+}
+
 TEST(Broker, ConcealsTheValueInEveryFormAndRevealsItOnlyForItsHosts) {
   const auto made = one_token();
   const Broker& broker = *made;

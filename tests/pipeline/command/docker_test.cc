@@ -93,7 +93,7 @@ TEST(Docker, BuildUnderItsOtherNames) {
                                                  "m.json", "-o", "type=docker", "."});
   EXPECT_TRUE(request.buildx && request.push && request.load);
   EXPECT_EQ(request.builder, "b");
-  EXPECT_EQ(request.provenance, "false");
+  EXPECT_TRUE(request.attestations.provenance_said && !request.attestations.provenance);
   EXPECT_EQ(request.metadata_file, "m.json");
   EXPECT_EQ(request.outputs, Args{"type=docker"});
 }
