@@ -70,7 +70,8 @@ class JobLog(GitLabCase):
         seen = unfolded(job.log)
         at = next(i for i, line in enumerate(seen) if "why it failed" in line and "RUN" not in line)
         self.assertTrue(seen[at - 1].endswith("line 14"), seen)
-        self.assertTrue(seen[at + 1].startswith("ERROR: Dockerfile:2"), seen)
+        self.assertTrue(seen[at + 1].startswith("  2 | >>> RUN echo much earlier"), seen)
+        self.assertTrue(seen[at + 2].startswith("ERROR: Dockerfile:2"), seen)
         self.assertEqual([line for line in seen if line.endswith(" much earlier")], [])
 
     def test_what_the_script_keeps_for_itself_has_no_marks(self):

@@ -82,6 +82,11 @@ TEST_F(AddUrl, RedirectsAreFollowedAndTheNameStays) {
   EXPECT_EQ(seen.at("x/moved").text, "content");
 }
 
+TEST_F(AddUrl, IsAMaterialOfTheBuild) {
+  const BuiltImage image = built("FROM scratch\nADD " + url("/f") + " /\n");
+  EXPECT_EQ(image.materials, (std::vector<BuildMaterial>{{url("/f"), "sha256", Digest::of("content").hex()}}));
+}
+
 TEST_F(AddUrl, ChecksumsAreVerified) {
   const std::string right = Digest::of("content").str();
   const std::string wrong = Digest::of("other").str();
