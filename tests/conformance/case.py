@@ -18,6 +18,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import zlib
 
 import yaml
 
@@ -25,8 +26,9 @@ KEYS = {"setup", "args", "labels", "target", "dockerfile", "before", "differs", 
 EXPECTED = {"files", "config", "env", "layers", "error", "warnings"}
 PEERS = ("buildah", "docker", "buildkit")
 CURRENT = ("buildkitd",)  # takes part where somebody put it on PATH
-# Files of a context are as old as this where the case does not say otherwise, with a fraction of a second.
-OLD_NS = 1612325106289012345
+# Files of a context are as old as this where the case does not say otherwise, with a fraction of a second: each case's own, since BuildKit takes a
+# file of the same name, size and time for the one that it was sent before.
+OLD_SECONDS = 1612325106
 
 
 class Case:
@@ -57,6 +59,7 @@ class Case:
 
     def make_context(self, folder):
         """The same context for every builder, so that times can be compared."""
+        old_ns = OLD_SECONDS * 10**9 + 1 + zlib.crc32(self.name.encode()) % (10**9 // 2)  # buildah rounds
         shutil.copytree(self.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("case.yml"))
         paths = [folder]
         for root, folders, files in os.walk(folder):
@@ -65,14 +68,14 @@ class Case:
             # As git checks them out under umask 022, whatever the umask of this checkout was.
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
-            os.utime(path, ns=(OLD_NS, OLD_NS), follow_symlinks=False)
+            os.utime(path, ns=(old_ns, old_ns), follow_symlinks=False)
         if self.setup:
             subprocess.run(["/bin/sh", "-euc", "umask 022\n" + self.setup], cwd=folder, check=True, stdin=subprocess.DEVNULL)
-        recent = OLD_NS + 10**17
+        recent = old_ns + 10**17
         for root, folders, files in os.walk(folder):
             for path in [pathlib.Path(root), *(pathlib.Path(root) / name for name in folders + files)]:
                 if path.lstat().st_mtime_ns > recent:
-                    os.utime(path, ns=(OLD_NS, OLD_NS), follow_symlinks=False)
+                    os.utime(path, ns=(old_ns, old_ns), follow_symlinks=False)
         return pathlib.Path(folder)
 
 
