@@ -91,6 +91,12 @@ class WrittenPaths final : public PathLookup {
     for (const auto& [path, node] : written_)
       view.add(path, node);
   }
+  bool is_written(const std::string& path) const { return written_.contains(path); }
+  bool has_written_file(const std::string& path) const {
+    const auto found = written_.find(path);
+    return found != written_.end() &&
+           (found->second.type == EntryType::file || found->second.type == EntryType::hardlink);
+  }
   bool has_folder(const std::string& path) const {
     const auto found = written_.find(path);
     return path.empty() || (found != written_.end() && found->second.type == EntryType::directory);
@@ -160,20 +166,28 @@ Result<void> Unpacker::add_entry(const TarEntry& from, const std::string& folder
     return fail(Fault::user, fmt::format("'{}' in the archive has an owner out of range", printable(from.path)));
   entry.uid = rules_.owner ? rules_.owner->uid : static_cast<std::uint32_t>(from.uid);
   entry.gid = rules_.owner ? rules_.owner->gid : static_cast<std::uint32_t>(from.gid);
-  if (rules_.mode && entry.type != EntryType::symlink)
-    entry.mode = rules_.mode->apply(
-        entry.mode, entry.type == EntryType::directory ? ModeChange::Kind::folder : ModeChange::Kind::other);
+  // --chmod is not for what is in archives: BuildKit leaves it alone, and a number would take the x from folders.
+  if (entry.type == EntryType::symlink) entry.mode = 0777;
   entry.mtime_seconds = from.mtime_seconds;
   entry.device_major = static_cast<std::uint32_t>(from.device_major);
   entry.device_minor = static_cast<std::uint32_t>(from.device_minor);
   if (entry.type == EntryType::symlink) entry.link_target = from.link_target;
   if (entry.type == EntryType::hardlink) {
     SCANGATE_TRY(entry.link_target, place(folder, from.link_target));
+    if (!paths_.has_written_file(entry.link_target))
+      return fail(Fault::user, fmt::format("'{}' in the archive is a hard link to '{}', which does not come before it",
+                                           printable(from.path), printable(from.link_target)));
   }
+  // As overlayfs keeps whiteouts: it would hide what it was to be.
+  if (entry.type == EntryType::character_device && entry.device_major == 0 && entry.device_minor == 0)
+    return fail(Fault::user,
+                fmt::format("'{}' in the archive is the device 0:0, which no layer can hold", printable(from.path)));
   if (const auto found = from.xattrs.find("security.capability"); found != from.xattrs.end())
     entry.xattrs.insert(*found);
   SCANGATE_TRY(auto node, paths_.node(entry.path));
-  if (node && (node->type == EntryType::directory) != (entry.type == EntryType::directory))
+  // A folder takes the place of a link or file of the image, as with docker; else nothing changes its kind.
+  const bool replaces = entry.type == EntryType::directory && !paths_.is_written(entry.path);
+  if (node && !replaces && (node->type == EntryType::directory) != (entry.type == EntryType::directory))
     return fail(Fault::user,
                 fmt::format("'/{}' of the archive cannot replace what the image has there", printable(entry.path)));
   if (entry.type == EntryType::file) entry.size_bytes = from.size_bytes;

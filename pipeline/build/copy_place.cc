@@ -5,6 +5,11 @@
 #include "base/text.h"
 
 namespace scangate::build {
+namespace {
+
+constexpr std::uint32_t kNewFolderMode = 0755;
+
+}  // namespace
 
 Result<void> CopyPlan::begin() {
   const std::string& text = rules_.destination;
@@ -36,13 +41,18 @@ Result<std::optional<PathNode>> CopyPlan::existing(const std::string& path) {
 }
 
 Result<void> CopyPlan::ensure_folder(const std::string& folder) {
+  // As BuildKit: a number is the mode of folders on the way, too, a change like u+x is not.
+  return ensure_folder(folder, rules_.mode ? rules_.mode->number().value_or(kNewFolderMode) : kNewFolderMode);
+}
+
+Result<void> CopyPlan::ensure_folder(const std::string& folder, std::uint32_t new_mode) {
   if (folder.empty() || new_folders_.contains(folder)) return {};
   if (const auto found = entries_.find(folder); found != entries_.end()) {
     if (found->second.entry.type != EntryType::directory)
       return fail(Fault::user, fmt::format("'/{}' is a file, but a folder is needed there", printable(folder)));
     return {};
   }
-  SCANGATE_CHECK(ensure_folder(std::string(parent_path(folder))));
+  SCANGATE_CHECK(ensure_folder(std::string(parent_path(folder)), new_mode));
   SCANGATE_TRY(auto node, existing(folder));
   PlacedEntry placed;
   placed.entry.path = folder;
@@ -57,8 +67,7 @@ Result<void> CopyPlan::ensure_folder(const std::string& folder) {
     placed.entry.mtime_seconds = node->mtime_seconds;
   } else {
     const Owner owner = rules_.owner.value_or(Owner{});
-    // As BuildKit: a number is the mode of folders on the way, too, a change like u+x is not.
-    placed.entry.mode = rules_.mode ? rules_.mode->number().value_or(0755) : 0755;
+    placed.entry.mode = new_mode;
     placed.entry.uid = owner.uid;
     placed.entry.gid = owner.gid;
     placed.entry.mtime_seconds = rules_.now_seconds;
@@ -161,7 +170,8 @@ Result<void> CopyPlan::add_archive(const SelectedSource& source) {
   if (!target_.empty() && node && node->type != EntryType::directory)
     return fail(Fault::user,
                 fmt::format("'/{}' is a file in the image, an archive cannot be unpacked there", printable(target_)));
-  SCANGATE_CHECK(ensure_folder(target_));
+  // --chmod is not for archives, nor for the folder that one is unpacked in.
+  SCANGATE_CHECK(ensure_folder(target_, kNewFolderMode));
   target_is_folder_ = true;
   archives_.push_back({source.items.front().item, source.tree, target_});
   return {};

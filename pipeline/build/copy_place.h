@@ -56,6 +56,7 @@ class CopyPlan {
   bool target_is_folder() const { return target_is_folder_; }
 
  private:
+  Result<void> ensure_folder(const std::string& folder, std::uint32_t new_mode);
   Result<std::optional<PathNode>> existing(const std::string& path);
   Result<void> put(std::string path, const TreeItem& item, SourceTree* tree);
   Owner owner_of(const PathNode& node) const;
