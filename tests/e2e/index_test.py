@@ -106,6 +106,31 @@ class Indexes(Tools):
         self.assertEqual([entry["platform"]["architecture"] for entry in index["manifests"]], ["amd64", "arm64"])
         self.assertIn("config", json.loads(self.document("2")))
 
+    CROSS = """FROM --platform=$BUILDPLATFORM docker.io/library/debian:bookworm AS build
+RUN echo once > /app
+ARG TARGETARCH
+RUN echo "for $TARGETARCH" >> /app
+
+FROM scratch
+COPY --from=build /app /app
+"""
+
+    def test_programs_of_this_host_make_images_for_others(self):
+        self.import_base("docker.io/library/debian:bookworm")
+        project = self.project({"Dockerfile": self.CROSS})
+        log = self.ok("build", "-t", "cross:1", "--platform", "linux/amd64,linux/arm64", project).err
+        self.assertEqual(log.count(" CACHED\n") - log.count("FROM"), 1, log)  # RUN echo once, for the second one
+        for architecture in ("amd64", "arm64"):
+            done = self.ok("build", "-t", f"cross:{architecture}", "--platform", f"linux/{architecture}", project)
+            self.assertIn("CACHED", done.err)
+            folder = self.folder / architecture
+            self.ok("-q", "image", "export", f"cross:{architecture}", f"oci:{folder}")
+            blobs = folder / "blobs/sha256"
+            manifest = json.loads((blobs / json.loads((folder / "index.json").read_text())["manifests"][0]["digest"][7:]).read_text())
+            self.assertEqual(json.loads((blobs / manifest["config"]["digest"][7:]).read_text())["architecture"], architecture)
+            with tarfile.open(blobs / manifest["layers"][0]["digest"][7:]) as layer:
+                self.assertEqual(layer.extractfile("app").read().decode(), f"once\nfor {architecture}\n")
+
     def test_by_hand(self):
         folder, digest, _ = self.layout("good")
         bad, _, _ = self.layout("bad", bad=True)
