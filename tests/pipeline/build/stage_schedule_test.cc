@@ -31,10 +31,13 @@ class Built {
     const std::lock_guard lock(mutex_);
     stages_.push_back(stage);
   }
-  std::vector<std::size_t> stages() const { return stages_; }
+  std::vector<std::size_t> stages() const {
+    const std::lock_guard lock(mutex_);
+    return stages_;
+  }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::size_t> stages_;
 };
 
