@@ -2,12 +2,16 @@
 #include <charconv>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "executor/cli/commands.h"
 #include "executor/cli/context.h"
 #include "executor/engine/build_contexts.h"
+#include "executor/engine/cache_export.h"
+#include "executor/engine/cache_places.h"
 #include "executor/engine/platform_build.h"
 #include "executor/engine/step_options.h"
 #include "pipeline/image/transfer.h"
+#include "scan/report/report.h"
 
 namespace scangate::cli {
 namespace {
@@ -21,6 +25,7 @@ struct Options {
   std::vector<std::string> contexts, secrets, agents, hosts, resources;
   std::vector<std::string> attestations;  // --attest
   std::string sbom, provenance;
+  std::vector<std::string> cache_from, cache_to, no_cache_filter;
   std::string shared_memory, memory;
   bool no_cache = false;
   bool pull = false;
@@ -80,6 +85,31 @@ Result<void> take_step_flags(const Options& options, const Context& context, Bui
     if (!std::filesystem::is_socket(path, ignored)) return fail(no_socket(agent.id, path));
     request.ssh_agents.push_back({agent.id, std::filesystem::absolute(path)});
   }
+  return {};
+}
+
+Result<void> take_cache_flags(const Options& options, BuildRequest& request) {
+  for (const auto& each : options.cache_from) {
+    SCANGATE_TRY(const auto asked, command::parse_cache_from(each));
+    SCANGATE_TRY(auto place, cache_source(asked, [](const std::string& folder) -> Result<std::filesystem::path> {
+                   return std::filesystem::path(folder);
+                 }));
+    request.cache_from.push_back(std::move(place));
+  }
+  for (const auto& each : options.cache_to) {
+    SCANGATE_TRY(const auto asked, command::parse_cache_to(each));
+    request.inline_cache = request.inline_cache || asked.in_image;
+    if (asked.in_image) continue;
+    SCANGATE_TRY(auto target, cache_target(asked, [](const std::string& folder) -> Result<std::filesystem::path> {
+                   SCANGATE_CHECK(make_directories(folder));
+                   return std::filesystem::path(folder);
+                 }));
+    request.cache_to.push_back(std::move(target));
+  }
+  for (const auto& each : options.no_cache_filter)
+    for (auto& stage : split(each, ','))
+      if (!stage.empty()) request.no_cache_filter.push_back(std::move(stage));
+  request.inline_cache = request.inline_cache || wants_inline_cache(request.build_args);
   return {};
 }
 
@@ -165,6 +195,22 @@ Result<ExitCode> check(Context& context, const BuildRequest& request) {
   return warnings.empty() ? ExitCode::done : ExitCode::failed;
 }
 
+// Under the gate, as a push: the report says why when nothing goes out.
+Result<ExitCode> send_cache(Context& context, Engine& engine, const BuildRequest& request, const BuiltImage& built,
+                            const std::string& name) {
+  std::string report;
+  SCANGATE_TRY(const CacheOutcome outcome,
+               export_cache(engine, request.cache_to, built.cache, name.empty() ? "the image" : name, context.cancel,
+                            context.progress(), nullptr, [&](const std::vector<ScanResult>& scans, Upload upload) {
+                              if (upload == Upload::refused) report = render_report(ReportFormat::table, scans, {});
+                            }));
+  if (outcome.code == ExitCode::done) return outcome.code;
+  context.progress().line(Level::warning, "the build cache stays here: nothing of it was sent");
+  context.console.reset();
+  static_cast<void>(write_fd(2, as_bytes(report), "standard error"));
+  return outcome.code;
+}
+
 Result<ExitCode> build(Context& context, const Options& options) {
   SCANGATE_TRY(const bool is_remote, is_remote_context(options.context));
   SCANGATE_TRY(BuildRequest request, request_of(options, context, is_remote));
@@ -193,6 +239,7 @@ Result<ExitCode> build(Context& context, const Options& options) {
   SCANGATE_TRY(auto platforms, parse_platforms(options.platform.empty() ? std::vector<std::string>()
                                                                         : std::vector<std::string>{options.platform}));
   if (platforms.empty()) platforms.push_back(request.platform);
+  SCANGATE_CHECK(take_cache_flags(options, request));
   SCANGATE_TRY(const auto built,
                build_platforms(*engine, request, platforms, names, context.cancel, context.progress(), nullptr, attestations));
   for (const auto& warning : built.warnings)
@@ -212,8 +259,10 @@ Result<ExitCode> build(Context& context, const Options& options) {
     SCANGATE_CHECK(write_file_atomic(options.iid_file, as_bytes(built.config_digest.str())));
   for (const auto& name : names)
     context.progress().line(Level::info, "built " + name.familiar());
+  SCANGATE_TRY(const ExitCode code, send_cache(context, *engine, request, built,
+                                               names.empty() ? request.dockerfile_name : names.front().familiar()));
   SCANGATE_CHECK(context.print(built.config_digest.str() + "\n"));
-  return ExitCode::done;
+  return code;
 }
 
 }  // namespace
@@ -270,6 +319,19 @@ void add_build(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   command->add_option("--iidfile", options->iid_file, "Write the image id to a file")->type_name("FILE");
   command->add_flag("--no-cache", options->no_cache, "Run every step again");
+  command->add_option("--no-cache-filter", options->no_cache_filter, "Run the steps of these stages again")
+      ->type_name("STAGE[,STAGE]")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--cache-from", options->cache_from,
+                   "Take steps that other hosts have done: REF, or type=local,src=DIR; may be given again")
+      ->type_name("CACHE")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--cache-to", options->cache_to,
+                   "Send this build's steps, scanned first: type=registry,ref=REF[,mode=max] or type=local,dest=DIR")
+      ->type_name("CACHE")
+      ->allow_extra_args(false);
   command->add_flag("--check", options->check, "Only tell the build checks' warnings; nothing is built");
   command->add_flag("--pull", options->pull, "Ask the registry for newer base images");
   command

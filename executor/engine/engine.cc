@@ -290,6 +290,21 @@ ScanResult Engine::State::undecided(const NamedManifest& image, const Error& err
   return out;
 }
 
+Engine::Judgement Engine::judge(const std::vector<NamedManifest>& images, const Cancel& cancel, Progress& progress) {
+  Judgement out;
+  bool all_may_leave = !images.empty();
+  if (images.empty()) out.code = ExitCode::undecided;
+  for (const auto& image : images) {
+    auto scanned = scan(image.manifest_digest, image.name, cancel, progress);
+    out.scans.push_back(scanned ? std::move(*scanned) : state_->undecided(image, scanned.error()));
+    const Outcome verdict = out.scans.back().verdict.outcome;
+    out.code = std::max(out.code, exit_code_of(verdict));
+    all_may_leave = all_may_leave && scangate::may_leave(verdict);
+  }
+  out.may_leave = all_may_leave || state_->settings.enforce != Enforce::strict;
+  return out;
+}
+
 Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference& to, const Cancel& cancel,
                                  Progress& progress, Registry* registry, const OnVerdict& on_verdict) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
@@ -298,19 +313,13 @@ Result<PushOutcome> Engine::push(const Digest& manifest_digest, const Reference&
   if (enforce != Enforce::off) {
     // From here on only digests: what the names mean meanwhile does not matter.
     SCANGATE_TRY(const auto images, images_of(manifest_digest, to.familiar()));
-    bool all_may_leave = true;
-    outcome.code = ExitCode::done;
-    for (const auto& image : images) {
+    for (const auto& image : images)
       progress.line(Level::info, fmt::format("scanning {} before it is pushed", image.name));
-      auto scanned = scan(image.manifest_digest, image.name, cancel, progress);
-      outcome.scans.push_back(scanned ? std::move(*scanned) : state_->undecided(image, scanned.error()));
-      const Outcome verdict = outcome.scans.back().verdict.outcome;
-      outcome.code = std::max(outcome.code, exit_code_of(verdict));
-      all_may_leave = all_may_leave && may_leave(verdict);
-    }
-    const bool refused = !all_may_leave && enforce == Enforce::strict;
-    if (on_verdict) on_verdict(outcome.scans, refused ? Upload::refused : Upload::follows);
-    if (refused) return outcome;
+    Judgement judged = judge(images, cancel, progress);
+    outcome.scans = std::move(judged.scans);
+    outcome.code = judged.code;
+    if (on_verdict) on_verdict(outcome.scans, judged.may_leave ? Upload::follows : Upload::refused);
+    if (!judged.may_leave) return outcome;
   }
   if (cancel.cancelled()) return fail(cancelled_error());
   Registry& through = registry == nullptr ? *state_->registry : *registry;

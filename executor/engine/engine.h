@@ -93,6 +93,15 @@ class Engine {
   // as push() has them for an index.
   Result<std::vector<NamedManifest>> images_of(const Digest& digest, const std::string& name) const;
 
+  // Scans each and says whether all may leave under the settings: the one rule, for whatever is to leave. A scan that
+  // fails is undecided, with the reason in its verdict. Not for Enforce::off.
+  struct Judgement {
+    std::vector<ScanResult> scans;   // in the order of the images
+    ExitCode code = ExitCode::done;  // the heaviest
+    bool may_leave = false;
+  };
+  Judgement judge(const std::vector<NamedManifest>& images, const Cancel& cancel, Progress& progress);
+
   // The gate: scan, verdict, and only then the upload of exactly that digest. A scan that fails is an outcome with
   // ExitCode::undecided and the reason in its verdict; Errors are those of the upload. Of an index every image is
   // scanned, whatever its platform, and all must be allowed, else nothing of it is sent; attestations go with it when

@@ -36,6 +36,7 @@ Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const s
   std::size_t cached_steps = 0;
   std::vector<Descriptor> statements;
   const bool several = platforms.size() > 1;
+  std::vector<StageCache> cache;
   for (const auto& platform : platforms) {
     if (several) progress.line(Level::info, "building for " + platform.str());
     request.platform = platform;
@@ -48,6 +49,7 @@ Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const s
     if (out.failed_step) return out;
     steps += out.steps;
     cached_steps += out.cached_steps;
+    std::ranges::move(out.cache, std::back_inserter(cache));
     SCANGATE_TRY(Descriptor entry, index_entry(store, out.manifest_digest));
     // What a base image calls itself decides what the image is: an index that says otherwise would mislead.
     if (several && !platform_matches(platform, *entry.platform))
@@ -65,6 +67,7 @@ Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const s
   std::ranges::move(statements, std::back_inserter(index.manifests));
   out.steps = steps;
   out.cached_steps = cached_steps;
+  out.cache = std::move(cache);
   SCANGATE_TRY(out.manifest_digest, store.put_blob(to_json(index)));
   out.config_digest = out.manifest_digest;
   for (const auto& name : names)

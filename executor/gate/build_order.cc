@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "executor/engine/build_contexts.h"
+#include "executor/engine/cache_places.h"
 #include "executor/engine/step_options.h"
 #include "executor/engine/tar_context.h"
 #include "executor/gate/job_archive.h"
@@ -19,19 +20,10 @@ namespace {
 constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
 
 Result<void> refuse_unserved(const command::BuildRequest& asked) {
-  const std::pair<bool, const char*> flags[] = {{!asked.no_cache_filter.empty(), "--no-cache-filter"}};
-  for (const auto& [given, name] : flags)
-    if (given) return fail(Fault::user, fmt::format("docker build: {} is not supported yet", name));
   if (!asked.network.empty() && asked.network != "none" && asked.network != "host" && asked.network != "default")
     return fail(Error(Fault::user, fmt::format("docker build: --network '{}' is not served", printable(asked.network)))
                     .remedy("default, host and none are"));
   return {};
-}
-
-// Asked for, without effect on the image.
-void tell_unused(GateCall& call, const command::BuildRequest& asked) {
-  if (!asked.cache_from.empty() || !asked.cache_to.empty())
-    call.say("note: --cache-from and --cache-to have no effect: steps are cached on this host, for the project\n");
 }
 
 // What provenance says of the job, and what none may say: what the job has in place of its credentials.
@@ -164,6 +156,42 @@ Result<void> take_named(GateCall& call, const command::BuildRequest& asked, cons
   return {};
 }
 
+// A folder of the job as a path that stays what it was opened as, whatever the job renames meanwhile.
+Result<fs::path> hold(BuildOrder& order, UniqueFd folder) {
+  order.caches.push_back(std::move(folder));
+  return fs::path(fmt::format("/proc/self/fd/{}", order.caches.back().get()));
+}
+
+Result<void> take_caches(GateCall& call, const command::BuildRequest& asked, BuildOrder& order) {
+  for (const std::string& each : asked.cache_from) {
+    SCANGATE_TRY(const auto flag, command::parse_cache_from(each));
+    // The first build of all has no cache to start from.
+    if (!flag.folder.empty() && !call.files.exists(flag.folder)) {
+      call.say(fmt::format("note: the build cache {} is not there yet\n", printable(flag.folder)));
+      continue;
+    }
+    SCANGATE_TRY(auto place, cache_source(flag, [&](const std::string& folder) -> Result<fs::path> {
+                   SCANGATE_TRY(UniqueFd opened, call.files.open_folder(folder));
+                   return hold(order, std::move(opened));
+                 }));
+    order.request.cache_from.push_back(std::move(place));
+  }
+  for (const std::string& each : asked.cache_to) {
+    SCANGATE_TRY(const auto flag, command::parse_cache_to(each));
+    order.request.inline_cache = order.request.inline_cache || flag.in_image;
+    if (flag.in_image) continue;
+    SCANGATE_TRY(auto target, cache_target(flag, [&](const std::string& folder) -> Result<fs::path> {
+                   SCANGATE_TRY(UniqueFd opened, call.files.make_folder(folder));
+                   return hold(order, std::move(opened));
+                 }));
+    order.request.cache_to.push_back(std::move(target));
+  }
+  order.request.inline_cache = order.request.inline_cache || wants_inline_cache(order.request.build_args);
+  order.request.no_cache_filter = asked.no_cache_filter;
+  order.request.cache_max_age = asked.cache_max_age;
+  return {};
+}
+
 Result<void> take_agents(GateCall& call, const command::BuildRequest& asked, BuildOrder& order) {
   for (const auto& each : asked.steps.agents) {
     const std::string path = each.path.empty() ? call.variable("SSH_AUTH_SOCK").value_or("") : each.path;
@@ -183,7 +211,6 @@ Result<void> take_agents(GateCall& call, const command::BuildRequest& asked, Bui
 Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& asked, const GateContext& context,
                                Engine& engine) {
   SCANGATE_CHECK(refuse_unserved(asked));
-  tell_unused(call, asked);
   BuildOrder order;
   order.attestations = attestations_of(asked, context);
   BuildRequest& build = order.request;
@@ -207,6 +234,7 @@ Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& aske
   SCANGATE_CHECK(take_secrets(call, asked, build));
   SCANGATE_CHECK(take_agents(call, asked, order));
   SCANGATE_CHECK(take_named(call, asked, context, engine, order));
+  SCANGATE_CHECK(take_caches(call, asked, order));
 
   if (asked.context == "-") {
     SCANGATE_CHECK(take_stdin(call, asked, *engine.store(), order));

@@ -19,6 +19,7 @@ struct BuildOrder {
   std::optional<TempDir> unpacked;     // the context, when it came as a tar
   std::vector<RemoteContext> remotes;  // contexts that were fetched
   std::vector<UniqueFd> agents;        // sockets of the job's ssh agents
+  std::vector<UniqueFd> caches;        // folders of the job: --cache-from and --cache-to type=local
 };
 
 // Errors: Fault::user for a context that is not there, and for every flag that the builder cannot honour: an image

@@ -229,6 +229,8 @@ class ServiceReader {
     SCANGATE_TRY(out.tags, texts(build, "tags"));
     SCANGATE_TRY(out.network, text(build, "network"));
     SCANGATE_TRY(out.platforms, texts(build, "platforms"));
+    SCANGATE_TRY(out.cache_from, texts(build, "cache_from"));
+    SCANGATE_TRY(out.cache_to, texts(build, "cache_to"));
     SCANGATE_TRY(const std::string sbom, text(build, "sbom"));
     if (!sbom.empty()) SCANGATE_CHECK(command::take_sbom_flag(sbom, out.attestations));
     SCANGATE_TRY(const std::string provenance, text(build, "provenance"));

@@ -76,6 +76,7 @@ class DockerFront {
     else
       for (const auto& name : names)
         call_.console.line(Level::info, fmt::format("naming to {}", name.str()));
+    if (built->cache_code != ExitCode::done) return exit_number(built->cache_code);
     if (!push) return 0;
     for (const auto& name : names)
       if (const int code = push_one(built->manifest_digest, name, asked.quiet); code != 0) return code;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "executor/console/last_lines.h"
 #include "executor/console/log_section.h"
+#include "executor/engine/cache_export.h"
 #include "executor/engine/platform_build.h"
 #include "executor/gate/build_order.h"
 #include "executor/gate/container_table.h"
@@ -106,15 +107,23 @@ Result<std::vector<BuildWarning>> ImageCommands::check(GateCall& call, const com
   return check_build(order.request, call.console);
 }
 
-Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequest& asked,
-                                        const std::vector<Reference>& names, Progress& progress) {
+Result<BuildOutcome> ImageCommands::build(GateCall& call, const command::BuildRequest& asked,
+                                          const std::vector<Reference>& names, Progress& progress) {
   SCANGATE_TRY(const BuildOrder order, build_order(call, asked, context_, engine_));
   SCANGATE_TRY(auto platforms, parse_platforms(asked.platforms));
   if (platforms.empty()) platforms.push_back(order.request.platform);
+  BuildOutcome out;
+  const auto finish = [&](BuiltImage built) -> Result<BuildOutcome> {
+    SCANGATE_TRY(static_cast<BuiltImage&>(out), finish_build(call, asked, names, std::move(built), progress));
+    if (!out.failed_step) {
+      SCANGATE_TRY(out.cache_code, send_cache(call, asked, order.request, names, out, progress));
+    }
+    return std::move(out);
+  };
   if (!is_told(call, progress)) {
     SCANGATE_TRY(auto built, build_platforms(engine_, order.request, platforms, names, call.cancel, progress,
                                              &registry(call), order.attestations));
-    return finish_build(call, asked, names, std::move(built), progress);
+    return finish(std::move(built));
   }
   LastLines watched(progress);
   const auto in_section = [&] {
@@ -124,7 +133,36 @@ Result<BuiltImage> ImageCommands::build(GateCall& call, const command::BuildRequ
   };
   SCANGATE_TRY(auto built, in_section());
   if (built.failed_step && call.console.mode() == ConsoleMode::job) watched.repeat(progress);
-  return finish_build(call, asked, names, std::move(built), progress);
+  return finish(std::move(built));
+}
+
+Result<ExitCode> ImageCommands::send_cache(GateCall& call, const command::BuildRequest& asked,
+                                           const BuildRequest& request, const std::vector<Reference>& names,
+                                           const BuiltImage& built, Progress& progress) {
+  if (request.cache_to.empty()) return ExitCode::done;
+  std::string name = names.empty() ? "" : names.front().familiar();
+  if (name.empty()) name = asked.tags.empty() ? "the image" : asked.tags.front();
+  std::optional<LogSection> section;
+  if (is_told(call, progress)) section.emplace(call.console, "scangate_cache", "Sending the build cache");
+  auto sent = export_cache(engine_, request.cache_to, built.cache, name, call.cancel, progress, &registry(call),
+                           [&](const std::vector<ScanResult>& scans, Upload upload) {
+                             if (upload == Upload::follows) return;
+                             call.say(render_report(ReportFormat::table, scans, ReportOptions{.width = kLogWidth}));
+                             section.reset();
+                             for (const ScanResult& scan : scans) {
+                               if (call.console.mode() == ConsoleMode::job) call.say(verdict_text(scan));
+                               keep(scan);
+                             }
+                           });
+  section.reset();
+  SCANGATE_TRY(const CacheOutcome outcome, std::move(sent));
+  if (outcome.code == ExitCode::done) return outcome.code;
+  {
+    const std::lock_guard lock(mutex_);
+    worst_ = std::max(worst_, outcome.code);
+  }
+  call.say("ERROR: the build cache stays here: nothing of it was sent\n");
+  return outcome.code;
 }
 
 Result<BuiltImage> ImageCommands::build_text(GateCall& call, const command::BuildRequest& asked, std::string dockerfile,

@@ -41,6 +41,12 @@ struct GateContext {
   JobOrigin origin;
 };
 
+// An image of a build command, and what the gate said of its build cache (--cache-to): done when nothing was to be
+// sent, or was.
+struct BuildOutcome : BuiltImage {
+  ExitCode cache_code = ExitCode::done;
+};
+
 // Thread-safe. Lives as long as the job's scripts run. Errors are for the job's log: they never hold a secret.
 class ImageCommands {
  public:
@@ -70,8 +76,8 @@ class ImageCommands {
   // warnings. A step that failed is in the result, as build_image gives it.
   // What the build checks say of it; nothing is built.
   Result<std::vector<BuildWarning>> check(GateCall& call, const command::BuildRequest& asked);
-  Result<BuiltImage> build(GateCall& call, const command::BuildRequest& asked, const std::vector<Reference>& names,
-                           Progress& progress);
+  Result<BuildOutcome> build(GateCall& call, const command::BuildRequest& asked, const std::vector<Reference>& names,
+                             Progress& progress);
   // The same from a Dockerfile that the gate makes itself; `name` stands for it in messages and reports.
   Result<BuiltImage> build_text(GateCall& call, const command::BuildRequest& asked, std::string dockerfile,
                                 std::string name, Progress& progress);
@@ -106,6 +112,9 @@ class ImageCommands {
  private:
   Result<BuiltImage> finish_build(GateCall& call, const command::BuildRequest& asked,
                                   const std::vector<Reference>& names, BuiltImage built, Progress& progress);
+  // --cache-to, under the gate: what it said weighs on the job as for a push.
+  Result<ExitCode> send_cache(GateCall& call, const command::BuildRequest& asked, const BuildRequest& request,
+                              const std::vector<Reference>& names, const BuiltImage& built, Progress& progress);
   void keep(const ScanResult& result);
   void keep(const std::vector<BuildWarning>& warnings);
 

@@ -2,6 +2,7 @@
 #include "executor/gate/job_archive.h"
 #include "executor/gate/job_credentials.h"
 #include "executor/gate/tool_fronts.h"
+#include "pipeline/command/cache_flags.h"
 #include "pipeline/command/kaniko.h"
 
 namespace scangate {
@@ -34,6 +35,14 @@ Result<command::BuildRequest> build_request(GateCall& call, const KanikoBuild& a
   build.labels = asked.labels;
   build.tags = asked.destinations;
   build.no_cache = !asked.cache;
+  if (asked.cache && !asked.cache_repository.empty()) {
+    SCANGATE_TRY(const std::string reference,
+                 command::cache_in_repository(asked.cache_repository, asked.dockerfile, asked.target));
+    build.cache_from.push_back("type=registry,ref=" + reference);
+    // As kaniko: the layers of all stages, and a cache that cannot be written fails no build.
+    if (asked.push_cache) build.cache_to.push_back("type=registry,mode=max,ignore-error=true,ref=" + reference);
+  }
+  build.cache_max_age = asked.cache_max_age;
   if (!asked.platform.empty()) build.platforms = {asked.platform};
   if (asked.context_kind == KanikoBuild::Context::git) {
     build.context = with_credentials(call, asked.context);
@@ -101,6 +110,7 @@ int build(ImageCommands& images, GateCall& call, const KanikoBuild& asked) {
     call.say("ERROR: " + built->failed_step->text + "\n");
     return kCommandFailed;
   }
+  if (built->cache_code != ExitCode::done) return exit_number(built->cache_code);
   if (!asked.no_push)
     for (const auto& name : names) {
       const auto outcome = images.push(call, built->manifest_digest, name, progress);

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "pipeline/build/image_writer.h"
+#include "pipeline/build/shared_cache.h"
 #include "pipeline/build/stage_builder.h"
 #include "pipeline/dockerfile/checks.h"
 #include "pipeline/dockerfile/excerpt.h"
@@ -169,8 +170,73 @@ std::string inventory_key(const DiffId& diff_id) {
   return fmt::format("{}/{}", diff_id.digest.str(), kCatalogerVersion);
 }
 
-Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& host, const BuildHooks& hooks,
-                               const Cancel& cancel, Progress& progress) {
+namespace {
+
+build::StepCache step_cache(const BuildRequest& request, const BuildHost& host, build::SharedCache& shared) {
+  using Reading = build::StepCache::Reading;
+  return {
+      *host.store,
+      {.reading = request.no_cache ? Reading::off : Reading::on,
+       .names_of = request.cache_namespace,
+       // Under a fixed time every result has the same age.
+       .max_age = request.source_date_epoch || request.build_args.contains("SOURCE_DATE_EPOCH") ? std::nullopt
+                                                                                                : request.cache_max_age,
+       .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())},
+      &shared};
+}
+
+// Of all stages, each step once: a stage has those of the one it is built from, too.
+std::vector<CacheRecord> all_records(const BuildWork& work) {
+  std::vector<CacheRecord> out;
+  std::set<std::string> keys;
+  for (const auto& stage : work.stages) {
+    if (!stage) continue;
+    for (const CacheRecord& each : stage->records)
+      if (keys.insert(each.key).second) out.push_back(each);
+  }
+  return out;
+}
+
+// What --cache-to needs of every stage that was built: its records, and an image of its layers to judge.
+Result<void> keep_cache(BuildWork& work, BuiltImage& built) {
+  const auto& targets = work.request.cache_to;
+  if (targets.empty()) return {};
+  const bool all = std::ranges::any_of(targets, [](const CacheTarget& each) { return each.mode == CacheMode::max; });
+  for (std::size_t i = 0; i < work.stages.size(); ++i) {
+    if (!work.stages[i]) continue;
+    const build::StageState& state = *work.stages[i];
+    StageCache stage;
+    stage.stage = work.file.stages[i].name.empty() ? fmt::format("stage-{}", i) : work.file.stages[i].name;
+    stage.is_result = i == work.resolved.target;
+    stage.records = state.records;
+    if (stage.is_result) {
+      stage.manifest_digest = built.manifest_digest;
+    } else if (all && !state.layers.empty()) {
+      // A stage that came from a shared cache, and whose layers are not to be had, stays a matter of records.
+      SCANGATE_TRY(const bool here, work.cache.try_to_have(state.diff_ids()));
+      if (here) {
+        BuiltImage image;
+        SCANGATE_CHECK(build::write_image(*work.host.store, state, {}, work.file.name, work.started, image));
+        stage.manifest_digest = image.manifest_digest;
+      }
+    }
+    built.cache.push_back(std::move(stage));
+  }
+  return {};
+}
+
+void tell_unknown_stages(const BuildRequest& request, const dockerfile::Dockerfile& file, Progress& progress) {
+  for (const std::string& name : request.no_cache_filter) {
+    bool found = false;
+    for (std::size_t i = 0; i < file.stages.size(); ++i)
+      found = found || build::is_stage_called(file, i, name);
+    if (!found)
+      progress.line(Level::warning, fmt::format("--no-cache-filter: there is no stage '{}'", printable(name)));
+  }
+}
+
+Result<BuiltImage> build_once(const BuildRequest& request, const BuildHost& host, const BuildHooks& hooks,
+                              build::SharedCache& shared, const Cancel& cancel, Progress& progress) {
   SCANGATE_TRY(auto opened, open_build(request, progress));
   const auto options = stage_options(request);
   const auto shown = [&](Error error) {
@@ -181,6 +247,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   if (!resolved) return shown(std::move(resolved).error());
   SCANGATE_TRY(const auto checks, run_checks(opened, *resolved, options.build_args));
   SCANGATE_CHECK(refuse_warnings(checks, checks.found, progress, opened.file.name));
+  tell_unknown_stages(request, opened.file, progress);
   SCANGATE_TRY(const auto epoch, fixed_time(request));
   SCANGATE_TRY(auto context, SourceTree::open(request.context, "the context", std::move(opened.rules)));
   SCANGATE_TRY(const auto lease, host.store->lease());
@@ -189,24 +256,23 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   // The stages' work holds the schedule, which calls it.
   BuildWork* all = nullptr;
   build::StageSchedule schedule(*resolved, [&](std::size_t stage) { return build::StageBuilder(*all, stage).build(); });
-  BuildWork work{
-      request,
-      host,
-      hooks,
-      schedule.stop(),
-      progress,
-      opened.file,
-      *resolved,
-      context,
-      digests,
-      contexts,
-      build::StepCache(*host.store, request.no_cache ? build::StepCache::Reading::off : build::StepCache::Reading::on),
-      build::StepLog(progress),
-      epoch.value_or(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())),
-      epoch,
-      schedule,
-      std::vector<std::optional<build::StageState>>(opened.file.stages.size()),
-      std::vector<build::StageRecord>(opened.file.stages.size())};
+  BuildWork work{request,
+                 host,
+                 hooks,
+                 schedule.stop(),
+                 progress,
+                 opened.file,
+                 *resolved,
+                 context,
+                 digests,
+                 contexts,
+                 step_cache(request, host, shared),
+                 build::StepLog(progress),
+                 epoch.value_or(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())),
+                 epoch,
+                 schedule,
+                 std::vector<std::optional<build::StageState>>(opened.file.stages.size()),
+                 std::vector<build::StageRecord>(opened.file.stages.size())};
   all = &work;
   if (request.context_material) work.materials.add(*request.context_material);
   for (const NamedContext& each : request.named_contexts)
@@ -216,7 +282,7 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
   // What was hashed is worth keeping also when a later step failed.
   auto saved = digests.save();
   if (saved) saved = contexts.save();
-  if (!done) return shown(std::move(done).error());
+  if (!done) return shared.lost() ? fail(std::move(done).error()) : shown(std::move(done).error());
   if (!saved)
     progress.line(Level::warning, "the digests of the context's files could not be kept: " + saved.error().text());
   if (work.used_cache_mounts)
@@ -236,11 +302,30 @@ Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& hos
     if (!lines.empty()) progress.output("", lines + "\n");
     return built;
   }
-  SCANGATE_CHECK(build::write_image(*host.store, std::move(*work.stages[resolved->target]), request.labels,
-                                    opened.file.name, work.started, built));
+  const build::StageState& result = *work.stages[resolved->target];
+  SCANGATE_CHECK(work.cache.have(result.diff_ids()));
+  const auto records = request.inline_cache ? std::optional(all_records(work)) : std::nullopt;
+  SCANGATE_CHECK(build::write_image(*host.store, result, request.labels, opened.file.name, work.started, built,
+                                    records ? &*records : nullptr));
+  SCANGATE_CHECK(keep_cache(work, built));
   built.materials = work.materials.all();
   built.dockerfile_text = opened.file.text;
   return built;
+}
+
+}  // namespace
+
+Result<BuiltImage> build_image(const BuildRequest& request, const BuildHost& host, const BuildHooks& hooks,
+                               const Cancel& cancel, Progress& progress) {
+  build::SharedCache shared(request.no_cache ? std::vector<CachePlace>() : request.cache_from, request.platform, host,
+                            cancel, progress);
+  for (;;) {
+    auto built = build_once(request, host, hooks, shared, cancel, progress);
+    // Steps were taken from a shared cache whose layers are not to be had: what was done meanwhile is cached here.
+    if (built || !shared.lost() || cancel.cancelled()) return built;
+    progress.line(Level::info, "beginning anew without them");
+    shared.begin_anew();
+  }
 }
 
 }  // namespace scangate

@@ -13,6 +13,7 @@
 #include "base/http/http.h"
 #include "base/process.h"
 #include "base/progress.h"
+#include "pipeline/build/cache_record.h"
 #include "pipeline/build/material.h"
 #include "pipeline/git_source/git_source.h"
 #include "pipeline/image/snapshot.h"
@@ -58,6 +59,24 @@ struct NamedContext {
 // not be one, such as one with upper case.
 Result<std::string> context_name(std::string_view written);
 
+// Where a build cache that hosts share lies: in a registry, or as an OCI layout in a folder.
+struct CachePlace {
+  std::optional<Reference> reference;
+  std::filesystem::path folder;  // without a reference
+  std::string tag;               // of the layout; empty: "latest"
+  std::optional<Digest> digest;  // the same, when reading
+  std::string shown;             // as messages call it
+};
+
+// Whose steps a cache is made of: the layers of the result alone, or those of all stages that were needed.
+enum class CacheMode { min, max };
+
+struct CacheTarget {
+  CachePlace place;
+  CacheMode mode = CacheMode::min;
+  bool ignore_errors = false;  // of sending it
+};
+
 struct BuildRequest {
   std::filesystem::path
       context;  // a folder; opened once, everything below is resolved inside it and never follows a symlink out
@@ -73,8 +92,14 @@ struct BuildRequest {
   Platform platform = Platform::host();
   bool pull = false;  // ask the registry for base images even when the store has them
   bool no_cache = false;
-  Network network = Network::host;  // of RUN steps
-  std::string cache_namespace;      // one project's steps are never served to another
+  Network network = Network::host;     // of RUN steps
+  std::string cache_namespace;         // one project's steps are never served to another
+  std::vector<CachePlace> cache_from;  // asked for what this host does not know; the first that knows a step counts
+  // Nothing is sent by the build: it keeps what its caller needs for that, see BuiltImage::cache.
+  std::vector<CacheTarget> cache_to;
+  bool inline_cache = false;  // the image's config gets the list of steps, so that the image is a build cache itself
+  std::optional<std::chrono::seconds> cache_max_age;  // older steps are done again
+  std::vector<std::string> no_cache_filter;           // stages whose steps are all done again
   std::vector<BuildSecret> secrets;
   std::vector<BuildSshAgent> ssh_agents;
   StepOptions step_options;
@@ -117,6 +142,16 @@ struct BuildWarning {
   std::string str() const;
 };
 
+// One stage's part of a build cache.
+struct StageCache {
+  std::string stage;  // as messages call it
+  bool is_result = false;
+  // Its image, for the caller to have it judged before a layer of it leaves; absent where its layers are not here, or
+  // are not wanted.
+  std::optional<Digest> manifest_digest;
+  std::vector<CacheRecord> records;
+};
+
 struct BuiltImage {
   Digest manifest_digest;
   Digest config_digest;
@@ -126,6 +161,7 @@ struct BuiltImage {
   std::string dockerfile_text;
   std::size_t steps = 0;
   std::size_t cached_steps = 0;
+  std::vector<StageCache> cache;  // only when the request has `cache_to`
   struct FailedStep {
     std::string text;  // "Dockerfile:7:1: RUN make: exit code 2"
     int exit_code = 1;

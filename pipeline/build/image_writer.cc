@@ -25,7 +25,8 @@ bool fits_docker(const StageState& state) {
 }  // namespace
 
 Result<void> write_image(Store& store, StageState state, const std::map<std::string, std::string>& labels,
-                         const std::string& dockerfile_name, TimePoint started, BuiltImage& built) {
+                         const std::string& dockerfile_name, TimePoint started, BuiltImage& built,
+                         const std::vector<CacheRecord>* inline_cache) {
   ImageConfig& config = state.config;
   config.diff_ids = state.diff_ids();
   for (const auto& [name, value] : labels)
@@ -40,7 +41,8 @@ Result<void> write_image(Store& store, StageState state, const std::map<std::str
     layer.platform.reset();
     manifest.layers.push_back(std::move(layer));
   }
-  const std::string config_text = to_json(config);
+  std::string config_text = to_json(config);
+  if (inline_cache != nullptr) config_text = with_inline_cache(config_text, *inline_cache);
   SCANGATE_TRY(manifest.config.digest, store.put_blob(config_text));
   manifest.config.media_type = docker ? media_type::kDockerConfig : media_type::kOciConfig;
   manifest.config.size_bytes = config_text.size();

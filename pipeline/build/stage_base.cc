@@ -29,11 +29,18 @@ Result<std::optional<Digest>> stored_for_platform(const Store& store, const Dige
 
 }  // namespace
 
+bool is_stage_called(const dockerfile::Dockerfile& file, std::size_t stage, const std::string& name) {
+  return to_lower(file.stages[stage].name) == to_lower(name) || name == std::to_string(stage) ||
+         name == fmt::format("stage-{}", stage);
+}
+
 StageBuilder::StageBuilder(BuildWork& work, std::size_t stage)
     : work_(work), index_(stage), record_(work.records[stage]), stage_(work.file.stages[stage]) {
   steps_ = 1 + static_cast<std::size_t>(std::ranges::count_if(stage_.instructions, [](const Instruction& each) {
              return each.name == "RUN" || each.name == "COPY" || each.name == "ADD" || each.name == "WORKDIR";
            }));
+  uses_cache_ = std::ranges::none_of(work.request.no_cache_filter,
+                                     [&](const std::string& each) { return is_stage_called(work.file, index_, each); });
 }
 
 Error StageBuilder::placed(Error error, dockerfile::Place place) const {
@@ -128,10 +135,29 @@ Result<void> StageBuilder::put_inventory(const WrittenLayer& layer, LayerCatalog
   return work_.host.store->cache_put("inventory", inventory_key(layer.diff_id), cataloger.finish().serialise());
 }
 
+Result<std::optional<CachedStep>> StageBuilder::find_step(const std::string& key) {
+  if (!uses_cache_) return std::nullopt;
+  return work_.cache.find(key);
+}
+
+Result<bool> StageBuilder::is_known_step(const std::string& key) {
+  if (!uses_cache_) return false;
+  return work_.cache.is_known(key);
+}
+
+void StageBuilder::note_record(const std::string& key, const CachedStep& step, const std::string& known_key) {
+  if (work_.request.cache_to.empty() && !work_.request.inline_cache) return;
+  CacheRecord record{.key = key, .known_key = known_key, .created = step.created};
+  if (step.layer) {
+    record.diff_id = step.layer->diff_id;
+    record.blob = step.layer->blob;
+  }
+  state_.records.push_back(std::move(record));
+}
+
 StepKey StageBuilder::key(std::string_view kind, KeyParent parent) const {
   StepKey key(kind);
-  key.add("namespace", work_.request.cache_namespace)
-      .add("platform", state_.platform.str())
+  key.add("platform", state_.platform.str())
       .add("parent", parent == KeyParent::counts ? state_.chain_text() : "")
       .add("compression", layer_media_type(work_.request.compression))
       .add("epoch", work_.fixed_time ? std::to_string(work_.fixed_time->time_since_epoch().count()) : "");

@@ -61,6 +61,9 @@ struct BuildWork {
   std::atomic<bool> used_cache_mounts = false;
 };
 
+// Whether --no-cache-filter means it: by its name, or by its number as the log shows it.
+bool is_stage_called(const dockerfile::Dockerfile& file, std::size_t stage, const std::string& name);
+
 class StageBuilder {
  public:
   StageBuilder(BuildWork& work, std::size_t stage);
@@ -146,6 +149,13 @@ class StageBuilder {
   std::vector<std::string> command_words(const dockerfile::CommandLine& command) const;
   void add_history(std::string created_by, bool empty);
   void add_layer(const CachedStep& step, std::string created_by);
+  // The cache, as this stage may use it: --no-cache-filter.
+  Result<std::optional<CachedStep>> find_step(const std::string& key);
+  Result<bool> is_known_step(const std::string& key);
+  // Notes for --cache-to what the step came to. `known_key`: of a COPY without its content.
+  void note_record(const std::string& key, const CachedStep& step, const std::string& known_key = {});
+  // Before the content of what is below is looked at.
+  Result<void> have_layers() { return work_.cache.have(state_.diff_ids()); }
   Result<void> put_inventory(const WrittenLayer& layer, LayerCataloger& cataloger);
   LayerOptions layer_options() const { return {work_.request.compression, work_.fixed_time}; }
   enum class KeyParent { counts, left_out };
@@ -163,6 +173,7 @@ class StageBuilder {
   bool in_trigger_ = false;          // executing an ONBUILD of the base
   std::vector<Argument> arguments_;  // declared in this stage, with a value, in order
   bool command_set_ = false;         // CMD stands in this stage
+  bool uses_cache_ = true;
   std::unique_ptr<DestinationView> view_;
   std::size_t step_ = 0;
   std::size_t steps_ = 0;

@@ -25,6 +25,7 @@ class EmptyRoot final : public PathLookup {
 }  // namespace
 
 Result<Accounts> StageBuilder::accounts_of_image() {
+  SCANGATE_CHECK(have_layers());
   SCANGATE_TRY(auto passwd, view().read_text("etc/passwd", kMaxAccountsBytes));
   SCANGATE_TRY(auto group, view().read_text("etc/group", kMaxAccountsBytes));
   return Accounts{passwd.value_or(""), group.value_or("")};
@@ -130,7 +131,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   auto log = work_.log.begin(header(current_->text));
   SCANGATE_TRY(const auto heredocs, heredoc_sources(line));
   SCANGATE_TRY(const auto claim, work_.claims.take(known_key, work_.cancel));
-  SCANGATE_TRY(const bool known, work_.cache.is_known(known_key));
+  SCANGATE_TRY(const bool known, is_known_step(known_key));
   // Another stage or image is told by its layers, so its files need not be looked at before there is work to do.
   if (source.from_context) SCANGATE_CHECK(select(line, source, excludes, inputs));
   std::vector<SelectedSource> selected;  // of all words, once they are there
@@ -164,10 +165,13 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   std::string full_key;
   if (known) {
     SCANGATE_TRY(full_key, content_key());
-    SCANGATE_TRY(auto cached, work_.cache.find(full_key));
+    SCANGATE_TRY(auto cached, find_step(full_key));
     if (cached) {
       ++record_.cached_steps;
       log.cached();
+      note_record(full_key, *cached, known_key);
+      // Another host's result becomes this one's, and so does what it takes to look for it.
+      if (!work_.request.cache_from.empty()) SCANGATE_CHECK(work_.cache.mark_known(known_key));
       add_layer(*cached, std::move(created_by));
       view_.reset();
       return {};
@@ -181,6 +185,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   CachedStep done;
   done.created = now();
   if (!selected.empty()) {
+    SCANGATE_CHECK(have_layers());
     EmptyRoot empty;
     PathLookup& below = line.link ? static_cast<PathLookup&>(empty) : view();
     SCANGATE_TRY(CopyPlan plan, plan_copy(line, std::move(rules), below, selected));
@@ -200,6 +205,7 @@ Result<void> StageBuilder::copy(const CopyLine& line) {
   }
   SCANGATE_CHECK(work_.cache.put(full_key, done));
   SCANGATE_CHECK(work_.cache.mark_known(known_key));
+  note_record(full_key, done, known_key);
   log.done();
   add_layer(done, std::move(created_by));
   return {};

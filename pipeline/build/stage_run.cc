@@ -101,10 +101,11 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
   ++record_.steps;
   auto log = work_.log.begin(header(current_->text));
   SCANGATE_TRY(const auto claim, work_.claims.take(text, work_.cancel));
-  SCANGATE_TRY(auto cached, work_.cache.find(text));
+  SCANGATE_TRY(auto cached, find_step(text));
   if (cached) {
     ++record_.cached_steps;
     log.cached();
+    note_record(text, *cached);
     add_layer(*cached, std::move(created_by));
     // Its folder, if unpacked, is what a later look needs; the view begins anew.
     state_.mounted = state_.layers.size();
@@ -115,6 +116,10 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
   if (auto can = check_can_run(state_.config.platform, Platform::host(), kBinfmtFolder); !can) {
     log.failed(can.error().cause());
     return fail(std::move(can).error());
+  }
+  if (auto here = have_layers(); !here) {
+    log.failed(here.error().cause());
+    return here;
   }
   StepMounts made;
   if (auto done = made.make(work_, mounts, log); !done) {
@@ -143,6 +148,7 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
   done.created = now();
   if (result->layer) done.layer = StackedLayer{result->layer->diff_id, result->layer->blob};
   SCANGATE_CHECK(work_.cache.put(text, done));
+  note_record(text, done);
   log.done();
   add_layer(done, std::move(created_by));
   state_.mounted = state_.layers.size();

@@ -9,6 +9,7 @@ using dockerfile::BaseKind;
 Result<SourceTree*> FileSource::tree(BuildWork& work) {
   if (from_context) return context.tree;
   if (!opened) {
+    SCANGATE_CHECK(work.cache.have(chain));
     SCANGATE_TRY(auto mounted, work.host.snapshots->mount_read_only(chain, work.cancel, work.progress));
     workspace.emplace(std::move(mounted));
     SCANGATE_TRY(auto tree, SourceTree::open(workspace->root(), what, {}));

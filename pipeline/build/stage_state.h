@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/build/cache_record.h"
 #include "pipeline/build/destination.h"
 #include "pipeline/image/model.h"
 #include "scan/model/image.h"
@@ -30,7 +31,8 @@ struct StageState {
   std::size_t mounted = 0;
   ConfigPlaces places;
   std::string base_name;
-  std::vector<Argument> arguments;  // in scope at its end: stages built FROM this one inherit them
+  std::vector<CacheRecord> records;  // of the steps it came from, for --cache-to
+  std::vector<Argument> arguments;   // in scope at its end: stages built FROM this one inherit them
   // Time of the newest layer: metadata steps share it, so that a fully cached build gives the same image again.
   std::optional<TimePoint> layer_time;
 

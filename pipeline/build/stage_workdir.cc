@@ -18,16 +18,18 @@ Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
   ++record_.steps;
   auto log = work_.log.begin(header(current_->text));
   SCANGATE_TRY(const auto claim, work_.claims.take(step_key, work_.cancel));
-  SCANGATE_TRY(auto cached, work_.cache.find(step_key));
+  SCANGATE_TRY(auto cached, find_step(step_key));
   if (cached) {
     ++record_.cached_steps;
     log.cached();
+    note_record(step_key, *cached);
     add_layer(*cached, std::move(created_by));
     if (cached->layer) view_.reset();
     return {};
   }
   CachedStep done;
   done.created = now();
+  SCANGATE_CHECK(have_layers());
   SCANGATE_TRY(const std::string resolved, resolve_path(view(), path_in_root(directory)));
   SCANGATE_TRY(auto node, view().node(resolved));
   if (node && node->type != EntryType::directory)
@@ -52,6 +54,7 @@ Result<void> StageBuilder::workdir(const dockerfile::WorkdirLine& line) {
     view().grow(*done.layer);
   }
   SCANGATE_CHECK(work_.cache.put(step_key, done));
+  note_record(step_key, done);
   log.done();
   add_layer(done, std::move(created_by));
   return {};

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "pipeline/command/buildah_flags.h"
+#include "pipeline/command/cache_flags.h"
 
 namespace scangate::command {
 
@@ -16,7 +17,7 @@ Result<std::optional<BuildahBuild>> parse_buildah_build(std::string_view command
   bool pull_always = false;
   std::string pull;
   PlatformFlags platform;
-  std::vector<std::string> files;
+  std::vector<std::string> files, cache_from, cache_to;
   std::vector<Flag> flags = {
       flag::texts("file", 'f', files),
       flag::texts("tag", 't', build.tags),
@@ -45,14 +46,14 @@ Result<std::optional<BuildahBuild>> parse_buildah_build(std::string_view command
       flag::silent("stdin", '\0', Kind::toggle),
       flag::silent("omit-history", '\0', Kind::toggle),
       flag::silent("log-rusage", '\0', Kind::toggle),
-      flag::silent("cache-ttl", '\0', Kind::value),
+      flag::age("cache-ttl", build.cache_max_age),
       flag::noted("format", '\0', Kind::value, notes, "images are built in the docker format"),
       flag::noted("isolation", '\0', Kind::value, notes, kOwnSandbox),
       flag::noted("runtime", '\0', Kind::value, notes, kOwnSandbox),
       flag::noted("runtime-flag", '\0', Kind::value, notes, kOwnSandbox),
       flag::noted("userns", '\0', Kind::value, notes, kOwnSandbox),
-      flag::noted("cache-from", '\0', Kind::value, notes, "the build cache is the runner host's own"),
-      flag::noted("cache-to", '\0', Kind::value, notes, "the build cache is the runner host's own"),
+      flag::texts("cache-from", '\0', cache_from),
+      flag::texts("cache-to", '\0', cache_to),
       flag::refused("squash", "each step keeps its layer, so that findings name it"),
       flag::refused("squash-all", "each step keeps its layer, so that findings name it"),
       flag::refused("annotation", kNotYet),
@@ -91,6 +92,15 @@ Result<std::optional<BuildahBuild>> parse_buildah_build(std::string_view command
       return fail(Error(Fault::user, fmt::format("{}: --tag is empty", command)).remedy("is a variable not set?"));
   build.pull = pull_always || pull == "always" || pull == "true" || pull == "newer" || pull == "ifnewer";
   if (const std::string text = platform.text(); !text.empty()) build.platforms = split(text, ',');
+  // Repositories; as buildah, with the layers of all stages.
+  for (const std::string& each : cache_from) {
+    SCANGATE_TRY(const std::string reference, cache_in_repository(each, build.dockerfile, build.target));
+    build.cache_from.push_back("type=registry,ref=" + reference);
+  }
+  for (const std::string& each : cache_to) {
+    SCANGATE_TRY(const std::string reference, cache_in_repository(each, build.dockerfile, build.target));
+    build.cache_to.push_back("type=registry,mode=max,ref=" + reference);
+  }
   return std::optional(std::move(request));
 }
 

@@ -7,6 +7,7 @@
 //
 // Source: the command-line reference at https://docs.docker.com/reference/cli/docker/ (as of version 27), and what
 // docker 20.10 itself accepts.
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -48,6 +49,7 @@ struct BuildRequest {
   std::vector<std::string> cache_from;                      // as written
   std::vector<std::string> cache_to;                        // as written
   std::vector<std::string> no_cache_filter;                 // stages
+  std::optional<std::chrono::seconds> cache_max_age;        // buildah's and kaniko's --cache-ttl
   StepFlags steps;                                          // secrets, agents, hosts and limits of RUN
   std::vector<std::string> outputs;                         // -o, as written: "type=docker,dest=x.tar"
   std::string network;                                      // "default", "host", "none"; empty when not said

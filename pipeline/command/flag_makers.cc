@@ -1,6 +1,7 @@
 #include "pipeline/command/flag_makers.h"
 
 #include "base/text.h"
+#include "pipeline/command/cache_flags.h"
 
 namespace scangate::command::flag {
 
@@ -50,6 +51,13 @@ Flag pairs(std::string_view name, char letter, std::vector<std::pair<std::string
 Flag noted(std::string_view name, char letter, Kind kind, std::vector<std::string>& notes, std::string_view why) {
   return {name, letter, kind, [&notes, name, why](const std::string&) -> Result<void> {
             notes.push_back(fmt::format("--{}: {}", name, why));
+            return {};
+          }};
+}
+
+Flag age(std::string_view name, std::optional<std::chrono::seconds>& into) {
+  return {name, '\0', Kind::value, [&into](const std::string& value) -> Result<void> {
+            SCANGATE_TRY(into, parse_age(value));
             return {};
           }};
 }

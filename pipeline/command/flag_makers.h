@@ -1,6 +1,8 @@
 #pragma once
 // Short ways to say what a flag does, for the tables of parse_flags(). Every one captures references: the targets
 // outlive the parse.
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +22,8 @@ Flag build_arg(std::string_view name, std::vector<BuildArg>& into);
 Flag pairs(std::string_view name, char letter, std::vector<std::pair<std::string, std::string>>& into);
 // Accepted, does nothing, and says so: "--NAME: WHY" goes to `notes`.
 Flag noted(std::string_view name, char letter, Flag::Kind kind, std::vector<std::string>& notes, std::string_view why);
+// "336h": how old something may be.
+Flag age(std::string_view name, std::optional<std::chrono::seconds>& into);
 // Accepted in silence: it changes nothing a user could see.
 Flag silent(std::string_view name, char letter, Flag::Kind kind);
 Flag refused(std::string_view name, std::string_view why, char letter = '\0');

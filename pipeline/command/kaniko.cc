@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "pipeline/command/cache_flags.h"
 #include "pipeline/command/flag_makers.h"
 #include "pipeline/command/registry_login.h"
 
@@ -63,6 +64,7 @@ Result<KanikoCommand> parse_kaniko(std::span<const std::string> args) {
   KanikoBuild build;
   bool help = false;
   bool cache = true;
+  bool no_push_cache = false;
   std::string context(kDefaultContext);
   std::string verbosity;
   constexpr std::string_view kOwnCache = "the build cache is the runner host's own";
@@ -89,13 +91,13 @@ Result<KanikoCommand> parse_kaniko(std::span<const std::string> args) {
       flag::text("verbosity", 'v', verbosity),
       flag::silent("git", '\0', Kind::value),
       // Where kaniko itself keeps or finds things.
-      flag::noted("cache-repo", '\0', Kind::value, out.notes, kOwnCache),
+      flag::text("cache-repo", '\0', build.cache_repository),
       flag::noted("cache-dir", '\0', Kind::value, out.notes, kOwnCache),
-      flag::silent("cache-ttl", '\0', Kind::value),
+      flag::age("cache-ttl", build.cache_max_age),
       flag::silent("cache-copy-layers", '\0', Kind::toggle),
       flag::silent("cache-run-layers", '\0', Kind::toggle),
       flag::silent("compressed-caching", '\0', Kind::toggle),
-      flag::noted("no-push-cache", '\0', Kind::toggle, out.notes, kOwnCache),
+      flag::toggle("no-push-cache", '\0', no_push_cache),
       flag::noted("snapshot-mode", '\0', Kind::value, out.notes, kOwnSnapshots),
       flag::noted("snapshotMode", '\0', Kind::value, out.notes, kOwnSnapshots),
       flag::silent("use-new-run", '\0', Kind::toggle),
@@ -162,6 +164,14 @@ Result<KanikoCommand> parse_kaniko(std::span<const std::string> args) {
         Error(Fault::user, "kaniko: --tar-path without --destination").remedy("an image in a tar needs a name"));
   build.quiet = verbosity == "error" || verbosity == "fatal" || verbosity == "panic";
   build.cache = cache;
+  build.push_cache = !no_push_cache;
+  if (build.cache_repository.find("://") != std::string::npos || build.cache_repository.starts_with("oci:"))
+    return fail(Error(Fault::user,
+                      fmt::format("kaniko: --cache-repo '{}' is not served", redact(printable(build.cache_repository))))
+                    .remedy("name a repository of a registry"));
+  if (!build.cache_repository.empty()) {
+    SCANGATE_CHECK(cache_in_repository(build.cache_repository, build.dockerfile, build.target));
+  }
   out.request = std::move(build);
   return out;
 }

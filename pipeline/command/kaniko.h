@@ -1,6 +1,8 @@
 #pragma once
 // Command lines of kaniko's /kaniko/executor as typed requests. Pure; what is not served is refused by name.
 // Source: https://github.com/GoogleContainerTools/kaniko#additional-flags (1.23).
+#include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -35,6 +37,9 @@ struct KanikoBuild {
   std::string image_name_tag_with_digest_file;
   bool no_push = false;
   bool quiet = false;
+  std::string cache_repository;                       // --cache-repo: shared with other hosts
+  std::optional<std::chrono::seconds> cache_max_age;  // --cache-ttl
+  bool push_cache = true;                             // unless --no-push-cache
   bool cache = true;  // our own build cache: on unless --cache=false or --no-cache… says otherwise
 };
 

@@ -66,6 +66,11 @@ class Pull {
     return PulledImage{.manifest_digest = document.digest, .was_present = complete};
   }
 
+  Result<void> run_blob(const Descriptor& blob) {
+    SCANGATE_TRY(const Store::Lease lease, store_.lease());
+    return pull_blob(blob, nullptr);
+  }
+
   // Everything behind the name, all platforms of an index.
   Result<PulledImage> run_all() {
     SCANGATE_TRY(const Store::Lease lease, store_.lease());
@@ -320,7 +325,7 @@ class Pull {
 
   Result<void> blob_once(const Endpoint& endpoint, const Descriptor& blob, const DiffId* diff_id,
                          std::string& retry_after, bool& fall_back) {
-    const std::string item = (diff_id != nullptr ? "layer " : "config ") + blob.digest.brief();
+    const std::string item = (diff_id != nullptr ? "layer " : "blob ") + blob.digest.brief();
     SCANGATE_TRY(BlobWriter writer, store_.new_blob());
     std::optional<DiffIdSink> layer;
     if (diff_id != nullptr) layer.emplace("layer " + blob.digest.str());
@@ -393,6 +398,11 @@ Result<PulledImage> pull_image(const RegistryClient& client, const Reference& na
 Result<PulledImage> pull_all_platforms(const RegistryClient& client, const Reference& name, Store& store,
                                        BlobSources& sources, const Cancel& cancel, Progress& progress) {
   return Pull(client, name, Platform::host(), store, sources, cancel, progress).run_all();
+}
+
+Result<void> pull_one_blob(const RegistryClient& client, const Reference& repository, const Descriptor& blob,
+                           Store& store, BlobSources& sources, const Cancel& cancel, Progress& progress) {
+  return Pull(client, repository, Platform::host(), store, sources, cancel, progress).run_blob(blob);
 }
 
 Result<std::optional<Digest>> resolve_name(const RegistryClient& client, const Reference& name, const Cancel& cancel) {

@@ -27,6 +27,10 @@ Result<PulledImage> pull_image(const RegistryClient& client, const Reference& na
 Result<PulledImage> pull_all_platforms(const RegistryClient& client, const Reference& name, Store& store,
                                        BlobSources& sources, const Cancel& cancel, Progress& progress);
 
+// Whatever it is: no diffID is looked at.
+Result<void> pull_one_blob(const RegistryClient& client, const Reference& repository, const Descriptor& blob,
+                           Store& store, BlobSources& sources, const Cancel& cancel, Progress& progress);
+
 // The digest behind a name; nullopt when no endpoint has it.
 Result<std::optional<Digest>> resolve_name(const RegistryClient& client, const Reference& name, const Cancel& cancel);
 

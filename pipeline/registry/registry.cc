@@ -117,6 +117,11 @@ Result<std::string> Registry::blob_text(const Reference& repository, const Diges
   return std::move(answer.body);
 }
 
+Result<void> Registry::fetch_blob(const Reference& repository, const Descriptor& blob, Store& store,
+                                  const Cancel& cancel, Progress& progress) {
+  return pull_one_blob(state_->client, repository, blob, store, *state_->sources, cancel, progress);
+}
+
 Result<std::vector<std::string>> Registry::tags(const Reference& repository, const Cancel& cancel) {
   const Endpoint endpoint = make_endpoint(state_->settings, repository.registry, repository.repository);
   std::vector<std::string> out;

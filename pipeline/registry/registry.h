@@ -109,6 +109,9 @@ class Registry {
   // A small blob, a config: verified. Errors: Fault::remote when it is larger than `cap_bytes`.
   Result<std::string> blob_text(const Reference& repository, const Digest& digest, std::size_t cap_bytes,
                                 const Cancel& cancel);
+  // A blob of any size into the store, from the repository or a mirror of it; verified. What it is, is not looked at.
+  Result<void> fetch_blob(const Reference& repository, const Descriptor& blob, Store& store, const Cancel& cancel,
+                          Progress& progress);
   Result<std::vector<std::string>> tags(const Reference& repository, const Cancel& cancel);
   // `docker login`: whether the registry takes these credentials.
   Result<void> check_login(const std::string& registry, const Credentials& credentials, const Cancel& cancel);
