@@ -46,7 +46,9 @@ class SharedCacheFixture : public Fixture {
   void go_to_second_host() {
     const auto layout = "oci:" + (this->folder_->path() / "base-layout").string();
     const auto base = this->store_->find(*Reference::parse("base"));
-    if (base && *base) ASSERT_TRUE(export_image(*this->store_, **base, "base", layout, this->cancel_, this->progress_));
+    if (base && *base) {
+      ASSERT_TRUE(export_image(*this->store_, **base, "base", layout, this->cancel_, this->progress_));
+    }
     auto store = Store::open(this->folder_->path() / "second");
     ASSERT_TRUE(store) << store.error().text();
     this->store_ = *store;

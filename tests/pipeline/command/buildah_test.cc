@@ -26,6 +26,18 @@ std::string error_of(const Args& args) {
   return command.error().text();
 }
 
+TEST(Buildah, SharedCachesAreOneForEachDockerfileInARepository) {
+  const auto build =
+      request_of<BuildahBuild>({"bud", "--cache-from", "r/c", "--cache-to=r/c", "--cache-ttl=24h", "-f", "x", "."})
+          .build;
+  ASSERT_EQ(build.cache_from.size(), 1U);
+  EXPECT_EQ(build.cache_from[0].substr(0, 35), "type=registry,ref=r/c:scangate-" + build.cache_from[0].substr(31, 4));
+  EXPECT_EQ(build.cache_to[0], "type=registry,mode=max,ref=" + build.cache_from[0].substr(18));
+  EXPECT_EQ(build.cache_max_age, std::chrono::hours(24));
+  EXPECT_EQ(error_of({"bud", "--cache-to", "r/c:tag", "."}),
+            "the cache 'r/c:tag' is no repository (name it without a tag)");
+}
+
 TEST(Buildah, BuildUnderItsThreeNames) {
   for (const char* name : {"bud", "build", "build-using-dockerfile"}) {
     const auto request = request_of<BuildahBuild>({name, "--isolation", "chroot", "-f", "Containerfile.ci", "-t", "a:1",

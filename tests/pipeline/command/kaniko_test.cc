@@ -59,8 +59,20 @@ TEST(Kaniko, TheLineOfItsDocumentation) {
   EXPECT_EQ(build.target, "final");
   EXPECT_EQ(build.digest_file, "d");
   EXPECT_EQ(build.image_name_with_digest_file, "i");
-  EXPECT_TRUE(build.cache);
+  EXPECT_TRUE(build.cache && build.push_cache);
+  EXPECT_EQ(build.cache_repository, "r/c");
+  EXPECT_FALSE(build.cache_max_age);
   EXPECT_FALSE(build.quiet);
+}
+
+TEST(Kaniko, SharedCaches) {
+  const auto build = build_of({"--no-push", "--cache-repo=r/c", "--cache-ttl=336h", "--no-push-cache"});
+  EXPECT_FALSE(build.push_cache);
+  EXPECT_EQ(build.cache_max_age, std::chrono::hours(336));
+  EXPECT_EQ(error_of({"--no-push", "--cache-repo", "oci:/cache"}),
+            "kaniko: --cache-repo 'oci:/cache' is not served (name a repository of a registry)");
+  EXPECT_EQ(error_of({"--no-push", "--cache-repo", "r/c:1"}),
+            "the cache 'r/c:1' is no repository (name it without a tag)");
 }
 
 TEST(Kaniko, Contexts) {
