@@ -23,9 +23,10 @@ Result<void> StageBuilder::begin_from_folder(const NamedContext& named) {
   const std::string text = key("context/1").add("content", digest.hex()).text();
   std::string created_by = "FROM context " + named.name;
   SCANGATE_TRY(const auto claim, work_.claims.take(text, work_.cancel));
-  SCANGATE_TRY(const auto cached, work_.cache.find(text));
+  SCANGATE_TRY(const auto cached, find_step(text));
   if (cached) {
     log.cached();
+    note_record(text, *cached);
     add_layer(*cached, std::move(created_by));
     return {};
   }
@@ -49,6 +50,7 @@ Result<void> StageBuilder::begin_from_folder(const NamedContext& named) {
     view_.reset();
   }
   SCANGATE_CHECK(work_.cache.put(text, done));
+  note_record(text, done);
   log.done();
   add_layer(done, std::move(created_by));
   return {};
