@@ -21,6 +21,7 @@ constexpr std::size_t kGzipPiece = 1U << 20U;
 constexpr std::size_t kZstdPiece = 4U << 20U;
 constexpr std::size_t kDictionary = 32U << 10U;
 constexpr int kZstdLevel = 3;
+constexpr int kMaxZstdLevel = 19;
 constexpr unsigned kMaxThreads = 8;
 
 using Buffer = std::vector<std::byte>;
@@ -43,12 +44,13 @@ struct ReleaseEncoder {
 // What one worker thread compresses with.
 class PieceCompressor {
  public:
-  explicit PieceCompressor(Packer packer) {
+  PieceCompressor(Packer packer, std::optional<int> level) {
     if (packer == Packer::gzip) {
-      deflater_ = best_deflater();
+      deflater_ = best_deflater(level);
     } else {
       encoder_.reset(ZSTD_createCCtx());
-      ZSTD_CCtx_setParameter(encoder_.get(), ZSTD_c_compressionLevel, kZstdLevel);
+      ZSTD_CCtx_setParameter(encoder_.get(), ZSTD_c_compressionLevel,
+                             level ? std::clamp(*level, 1, kMaxZstdLevel) : kZstdLevel);
       ZSTD_CCtx_setParameter(encoder_.get(), ZSTD_c_checksumFlag, 1);
     }
   }
@@ -74,8 +76,12 @@ class PieceCompressor {
 }  // namespace
 
 struct CompressingSink::State {
-  State(ByteSink& sink, Packer kind, unsigned count)
-      : to(sink), packer(kind), piece_bytes(kind == Packer::gzip ? kGzipPiece : kZstdPiece), most(count + 2) {
+  State(ByteSink& sink, Packer kind, unsigned count, std::optional<int> packing_level)
+      : to(sink),
+        packer(kind),
+        level(packing_level),
+        piece_bytes(kind == Packer::gzip ? kGzipPiece : kZstdPiece),
+        most(count + 2) {
     current.reserve(piece_bytes);
     for (unsigned i = 0; i < count; ++i)
       threads.emplace_back([this] { work(); });
@@ -121,7 +127,7 @@ struct CompressingSink::State {
   }
 
   void work() {
-    PieceCompressor compressor(packer);
+    PieceCompressor compressor(packer, level);
     std::unique_lock lock(mutex);
     for (;;) {
       Piece* next = nullptr;
@@ -190,6 +196,7 @@ struct CompressingSink::State {
 
   ByteSink& to;
   const Packer packer;
+  const std::optional<int> level;
   const std::size_t piece_bytes;
   const std::size_t most;  // pieces under way
   // The producer's own.
@@ -211,9 +218,9 @@ struct CompressingSink::State {
   std::vector<std::thread> threads;  // last: they use all of the above
 };
 
-CompressingSink::CompressingSink(ByteSink& to, Packer packer, unsigned threads) {
+CompressingSink::CompressingSink(ByteSink& to, Packer packer, unsigned threads, std::optional<int> level) {
   if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads);
-  state_ = std::make_unique<State>(to, packer, threads);
+  state_ = std::make_unique<State>(to, packer, threads, level);
 }
 CompressingSink::~CompressingSink() = default;
 

@@ -2,6 +2,7 @@
 // Compression on worker threads with bytes that do not depend on their number.
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -18,8 +19,9 @@ enum class Packer {
 class CompressingSink final : public ByteSink {
  public:
   // `to` outlives the sink and is written to from another thread until finish() returns. `threads` 0: what the machine
-  // has, at most 8.
-  CompressingSink(ByteSink& to, Packer packer, unsigned threads = 0);
+  // has, at most 8. `level`: gzip 0 to 9 (on ISA-L 0 is its level 0, 1 to 3 are 1, 4 to 6 are 2, 7 to 9 are 3), zstd 1
+  // to 22 (above 19 as 19: more memory for nothing, with frames of 4 MiB); others as the nearest.
+  CompressingSink(ByteSink& to, Packer packer, unsigned threads = 0, std::optional<int> level = {});
   ~CompressingSink() override;  // without finish(): drops what is under way
   CompressingSink(const CompressingSink&) = delete;
   CompressingSink& operator=(const CompressingSink&) = delete;

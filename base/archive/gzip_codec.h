@@ -2,6 +2,7 @@
 // Two makers of the same gzip format, chosen by what the machine has. Private to this folder and its tests.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,18 +32,19 @@ class PieceDeflater {
 };
 
 std::unique_ptr<MemberInflater> zlib_inflater();
-std::unique_ptr<PieceDeflater> zlib_deflater();
+// `level` as gzip has it, 0 to 9; absent: the library's best bargain.
+std::unique_ptr<PieceDeflater> zlib_deflater(std::optional<int> level = {});
 // nullptr where the library is not built in.
 std::unique_ptr<MemberInflater> isal_inflater();
-std::unique_ptr<PieceDeflater> isal_deflater();
+std::unique_ptr<PieceDeflater> isal_deflater(std::optional<int> level = {});
 
 inline std::unique_ptr<MemberInflater> best_inflater() {
   auto inflater = isal_inflater();
   return inflater ? std::move(inflater) : zlib_inflater();
 }
-inline std::unique_ptr<PieceDeflater> best_deflater() {
-  auto deflater = isal_deflater();
-  return deflater ? std::move(deflater) : zlib_deflater();
+inline std::unique_ptr<PieceDeflater> best_deflater(std::optional<int> level) {
+  auto deflater = isal_deflater(level);
+  return deflater ? std::move(deflater) : zlib_deflater(level);
 }
 
 // CRC-32 of two texts one after the other.

@@ -4,6 +4,8 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 
+#include <algorithm>
+
 namespace scangate {
 namespace {
 
@@ -105,13 +107,12 @@ class IsalInflater final : public MemberInflater {
 
 class IsalDeflater final : public PieceDeflater {
  public:
-  IsalDeflater() : level_buffer_(ISAL_DEF_LVL1_DEFAULT) {}
+  explicit IsalDeflater(unsigned level) : level_(level), level_buffer_(buffer_bytes(level)) {}
 
   std::uint32_t deflate(Bytes dictionary, Bytes piece, std::vector<std::byte>& out) override {
     isal_deflate_init(&stream_);
-    // Level 1: 8-12 % more bytes than gzip -6 at 15-22 times its speed; levels 2 and 3 cost more than they save.
-    stream_.level = 1;
-    stream_.level_buf = level_buffer_.data();
+    stream_.level = level_;
+    stream_.level_buf = level_buffer_.empty() ? nullptr : level_buffer_.data();
     stream_.level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
     stream_.gzip_flag = IGZIP_DEFLATE;
     stream_.flush = SYNC_FLUSH;
@@ -135,7 +136,13 @@ class IsalDeflater final : public PieceDeflater {
   }
 
  private:
+  static std::size_t buffer_bytes(unsigned level) {
+    constexpr std::size_t kBytes[] = {0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
+    return kBytes[level];
+  }
+
   isal_zstream stream_{};
+  unsigned level_;
   std::vector<std::uint8_t> level_buffer_;
 };
 
@@ -144,8 +151,11 @@ class IsalDeflater final : public PieceDeflater {
 std::unique_ptr<MemberInflater> isal_inflater() {
   return std::make_unique<IsalInflater>();
 }
-std::unique_ptr<PieceDeflater> isal_deflater() {
-  return std::make_unique<IsalDeflater>();
+std::unique_ptr<PieceDeflater> isal_deflater(std::optional<int> level) {
+  // Level 1: 8-12 % more bytes than gzip -6 at 15-22 times its speed; levels 2 and 3 cost more than they save.
+  if (!level) return std::make_unique<IsalDeflater>(1U);
+  const int gzip = std::clamp(*level, 0, 9);
+  return std::make_unique<IsalDeflater>(static_cast<unsigned>((gzip + 2) / 3));
 }
 
 }  // namespace scangate
@@ -156,7 +166,7 @@ namespace scangate {
 std::unique_ptr<MemberInflater> isal_inflater() {
   return nullptr;
 }
-std::unique_ptr<PieceDeflater> isal_deflater() {
+std::unique_ptr<PieceDeflater> isal_deflater(std::optional<int>) {
   return nullptr;
 }
 }  // namespace scangate

@@ -1,5 +1,7 @@
 #include <zlib.h>
 
+#include <algorithm>
+
 #include <new>
 
 #include "base/archive/gzip_codec.h"
@@ -40,11 +42,12 @@ class ZlibInflater final : public MemberInflater {
   z_stream stream_{};
 };
 
+constexpr int kGzipLevel = 6;  // what gzip(1) does
+
 class ZlibDeflater final : public PieceDeflater {
  public:
-  ZlibDeflater() {
-    // Level 6 is what gzip(1) does.
-    if (deflateInit2(&stream_, 6, Z_DEFLATED, kRawWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
+  explicit ZlibDeflater(int level) {
+    if (deflateInit2(&stream_, level, Z_DEFLATED, kRawWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
   }
   ~ZlibDeflater() override { deflateEnd(&stream_); }
   ZlibDeflater(const ZlibDeflater&) = delete;
@@ -78,8 +81,8 @@ class ZlibDeflater final : public PieceDeflater {
 std::unique_ptr<MemberInflater> zlib_inflater() {
   return std::make_unique<ZlibInflater>();
 }
-std::unique_ptr<PieceDeflater> zlib_deflater() {
-  return std::make_unique<ZlibDeflater>();
+std::unique_ptr<PieceDeflater> zlib_deflater(std::optional<int> level) {
+  return std::make_unique<ZlibDeflater>(std::clamp(level.value_or(kGzipLevel), 0, 9));
 }
 
 std::uint32_t combine_crc(std::uint32_t first, std::uint32_t second, std::uint64_t second_bytes) {

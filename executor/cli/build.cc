@@ -1,4 +1,7 @@
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
 #include "base/file.h"
@@ -10,6 +13,10 @@
 #include "executor/engine/cache_places.h"
 #include "executor/engine/platform_build.h"
 #include "executor/engine/step_options.h"
+#include "executor/gate/build_output.h"
+#include "executor/gate/container_copy.h"
+#include "pipeline/attestation/attestation.h"
+#include "pipeline/build/flatten.h"
 #include "pipeline/image/transfer.h"
 #include "scan/report/report.h"
 
@@ -20,8 +27,8 @@ constexpr std::size_t kMaxDockerfileBytes = 16U << 20U;
 
 struct Options {
   std::string context = ".";
-  std::string dockerfile, target, platform, output, iid_file, network = "host";
-  std::vector<std::string> names, build_args, labels;
+  std::string dockerfile, target, platform, iid_file, network = "host";
+  std::vector<std::string> names, build_args, labels, outputs, annotations;
   std::vector<std::string> contexts, secrets, agents, hosts, resources;
   std::vector<std::string> attestations;  // --attest
   std::string sbom, provenance;
@@ -211,6 +218,95 @@ Result<ExitCode> send_cache(Context& context, Engine& engine, const BuildRequest
   return outcome.code;
 }
 
+bool is_transport(const std::string& text) {
+  return text.starts_with("oci:") || text.starts_with("oci-archive:") || text.starts_with("docker-archive:");
+}
+
+// What all outputs together ask of the image.
+Result<void> take_form(const Options& options, BuildRequest& request, std::vector<command::AnnotationFlag>& flags) {
+  for (const auto& text : options.annotations) {
+    SCANGATE_TRY(const auto parsed, command::parse_annotation_flag(text));
+    flags.insert(flags.end(), parsed.begin(), parsed.end());
+  }
+  std::vector<BuildOutput> outputs;
+  for (const auto& text : options.outputs) {
+    if (is_transport(text)) continue;
+    SCANGATE_TRY(auto output, parse_build_output(text));
+    if (output.push)
+      return fail(Error(Fault::user, "--output does not push here").remedy("run 'scangate push' afterwards"));
+    if (!output.names.empty()) return fail(Error(Fault::user, "--output: name= is not served here").remedy("use -t"));
+    if ((output.archive || output.local) && (output.path.empty() || output.path == "-"))
+      return fail(Error(Fault::user, "--output needs a file or folder here").remedy("add dest=PATH"));
+    flags.insert(flags.end(), output.annotations.begin(), output.annotations.end());
+    outputs.push_back(std::move(output));
+  }
+  SCANGATE_TRY(request.form, form_of(outputs));
+  return {};
+}
+
+Result<void> write_tar(Engine& engine, Context& context, const Digest& image, const std::string& path) {
+  SCANGATE_TRY(const auto lease, engine.store()->lease());
+  SCANGATE_TRY(Snapshots * snapshots, engine.snapshots());
+  SCANGATE_TRY(const AttestedImage attested, attested_image(*engine.store(), image));
+  std::map<std::string, std::string> beside;
+  for (const auto& file : attested.files)
+    beside[file.name] = file.text;
+  SCANGATE_TRY(const WrittenLayer files, flatten_image(*engine.store(), *snapshots, attested.manifest_digest, beside,
+                                                       context.cancel, context.progress()));
+  SCANGATE_TRY(UniqueFd blob, engine.store()->open_blob(files.blob.digest));
+  FdSource from(std::move(blob), "the image's files");
+  const bool is_stream = path.empty() || path == "-";
+  UniqueFd fd;
+  if (is_stream) {
+    fd = UniqueFd(::fcntl(1, F_DUPFD_CLOEXEC, 0));
+    if (!fd) return fail(Fault::host, "standard output is closed");
+  } else {
+    SCANGATE_TRY(fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  }
+  FdSink to(std::move(fd), is_stream ? "standard output" : path);
+  return copy_bytes(from, to).map([](const auto&) {});
+}
+
+Result<void> write_folder(Engine& engine, Context& context, const Digest& image, const std::string& path) {
+  SCANGATE_TRY(Snapshots * snapshots, engine.snapshots());
+  SCANGATE_TRY(const AttestedImage attested, attested_image(*engine.store(), image));
+  SCANGATE_TRY(const Manifest manifest, engine.store()->manifest(attested.manifest_digest));
+  SCANGATE_TRY(const ImageConfig config, engine.store()->config(manifest));
+  SCANGATE_TRY(const Workspace mounted,
+               snapshots->mount_read_only(config.diff_ids, context.cancel, context.progress()));
+  SCANGATE_TRY(const UniqueFd root, open_file(mounted.root(), O_PATH | O_DIRECTORY));
+  SCANGATE_CHECK(make_directories(path));
+  SCANGATE_TRY(const UniqueFd target, open_file(path, O_PATH | O_DIRECTORY));
+  SCANGATE_CHECK(copy_content(root.get(), "/", target.get(), "/", CopiedOwners::ours, context.cancel));
+  for (const auto& file : attested.files)
+    SCANGATE_CHECK(write_file_atomic(std::filesystem::path(path) / file.name, as_bytes(file.text)));
+  return {};
+}
+
+Result<void> write_output(Engine& engine, Context& context, const std::string& text, const BuiltImage& built,
+                          const std::string& name) {
+  std::string target = text;
+  if (!is_transport(text)) {
+    SCANGATE_TRY(const BuildOutput output, parse_build_output(text));
+    if (output.tar) return write_tar(engine, context, built.manifest_digest, output.path);
+    if (output.local) return write_folder(engine, context, built.manifest_digest, output.path);
+    if (!output.archive) return {};
+    const char* transport = *output.archive == ArchiveForm::docker ? "docker-archive:"
+                            : output.unpacked                      ? "oci:"
+                                                                   : "oci-archive:";
+    target = transport + output.path;
+  }
+  return export_image(*engine.store(), built.manifest_digest, name, target, context.cancel, context.progress());
+}
+
+// Standard output is the tar's then.
+bool prints_files(const Options& options) {
+  return std::ranges::any_of(options.outputs, [](const std::string& text) {
+    const auto output = is_transport(text) ? Result<BuildOutput>(BuildOutput()) : parse_build_output(text);
+    return output && is_streamed(*output);
+  });
+}
+
 Result<ExitCode> build(Context& context, const Options& options) {
   SCANGATE_TRY(const bool is_remote, is_remote_context(options.context));
   SCANGATE_TRY(BuildRequest request, request_of(options, context, is_remote));
@@ -221,6 +317,8 @@ Result<ExitCode> build(Context& context, const Options& options) {
   }
   if (options.check && !is_remote && named.empty()) return check(context, request);
   SCANGATE_TRY(const AttestationOrder attestations, attestations_of(options));
+  std::vector<command::AnnotationFlag> annotations;
+  SCANGATE_CHECK(take_form(options, request, annotations));
   std::vector<Reference> names;
   for (const auto& name : options.names) {
     SCANGATE_TRY(auto reference, Reference::parse(name));
@@ -240,8 +338,8 @@ Result<ExitCode> build(Context& context, const Options& options) {
                                                                         : std::vector<std::string>{options.platform}));
   if (platforms.empty()) platforms.push_back(request.platform);
   SCANGATE_CHECK(take_cache_flags(options, request));
-  SCANGATE_TRY(const auto built,
-               build_platforms(*engine, request, platforms, names, context.cancel, context.progress(), nullptr, attestations));
+  SCANGATE_TRY(const auto built, build_platforms(*engine, request, platforms, names, context.cancel, context.progress(),
+                                                 nullptr, attestations, annotations));
   for (const auto& warning : built.warnings)
     context.progress().line(Level::warning, warning.str());
   if (built.failed_step) {
@@ -250,17 +348,15 @@ Result<ExitCode> build(Context& context, const Options& options) {
     static_cast<void>(write_fd(2, as_bytes(text), "standard error"));
     return ExitCode::failed;
   }
-  if (!options.output.empty()) {
-    const std::string name = names.empty() ? std::string() : names.front().str();
-    SCANGATE_CHECK(export_image(*engine->store(), built.manifest_digest, name, options.output, context.cancel,
-                                context.progress()));
-  }
+  for (const auto& text : options.outputs)
+    SCANGATE_CHECK(write_output(*engine, context, text, built, names.empty() ? "" : names.front().str()));
   if (!options.iid_file.empty())
     SCANGATE_CHECK(write_file_atomic(options.iid_file, as_bytes(built.config_digest.str())));
   for (const auto& name : names)
     context.progress().line(Level::info, "built " + name.familiar());
   SCANGATE_TRY(const ExitCode code, send_cache(context, *engine, request, built,
                                                names.empty() ? request.dockerfile_name : names.front().familiar()));
+  if (prints_files(options)) return code;
   SCANGATE_CHECK(context.print(built.config_digest.str() + "\n"));
   return code;
 }
@@ -306,9 +402,14 @@ void add_build(CLI::App& app, Context& context) {
   command->add_option("--shm-size", options->shared_memory, "Size of /dev/shm in RUN steps")->type_name("SIZE");
   command->add_option("-m,--memory", options->memory, "Memory that a RUN step may use")->type_name("SIZE");
   command
-      ->add_option("-o,--output", options->output,
-                   "Also write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE")
-      ->type_name("TARGET");
+      ->add_option("-o,--output", options->outputs,
+                   "Also write the image: oci:DIR, oci-archive:FILE, docker-archive:FILE, or type=… as docker; may be "
+                   "given again")
+      ->type_name("TARGET")
+      ->allow_extra_args(false);
+  command->add_option("--annotation", options->annotations, "OCI annotation; may be given again")
+      ->type_name("[TYPE:]K=V")
+      ->allow_extra_args(false);
   command->add_option("--sbom", options->sbom, "Attach what the image holds, as SPDX")->type_name("true|false");
   command
       ->add_option("--provenance", options->provenance,

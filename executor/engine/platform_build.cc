@@ -21,11 +21,51 @@ Result<std::vector<Platform>> parse_platforms(const std::vector<std::string>& te
   return out;
 }
 
+namespace {
+
+using Of = command::AnnotationFlag::Of;
+
+Result<std::map<std::string, std::string>> annotations_of(const std::vector<command::AnnotationFlag>& flags, Of of,
+                                                          const Platform& platform) {
+  std::map<std::string, std::string> out;
+  for (const auto& flag : flags) {
+    if (flag.of != of) continue;
+    if (!flag.platform.empty()) {
+      SCANGATE_TRY(const Platform wanted, Platform::parse(flag.platform));
+      if (!platform_matches(wanted, platform)) continue;
+    }
+    out[flag.key] = flag.value;
+  }
+  return out;
+}
+
+Result<void> check_annotations(const std::vector<command::AnnotationFlag>& flags,
+                               const std::vector<Platform>& platforms, bool has_index) {
+  for (const auto& flag : flags) {
+    if (flag.of != Of::manifest && !has_index)
+      return fail(Error(Fault::user, fmt::format("the annotation '{}' is of an index, and one platform makes none",
+                                                 printable(flag.key)))
+                      .remedy("annotate the manifest, or name several platforms"));
+    if (flag.platform.empty()) continue;
+    SCANGATE_TRY(const Platform wanted, Platform::parse(flag.platform));
+    if (std::ranges::none_of(platforms, [&](const Platform& each) { return platform_matches(wanted, each); }))
+      return fail(Fault::user,
+                  fmt::format("the annotation '{}' is of {}, which is not built", printable(flag.key), wanted.str()));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const std::vector<Platform>& platforms,
                                    const std::vector<Reference>& names, const Cancel& cancel, Progress& progress,
-                                   Registry* registry, AttestationOrder attestations) {
-  if (platforms.size() == 1 && !attestations.is_wanted()) {
+                                   Registry* registry, AttestationOrder attestations,
+                                   const std::vector<command::AnnotationFlag>& annotations) {
+  const bool has_index = platforms.size() > 1 || attestations.is_wanted();
+  SCANGATE_CHECK(check_annotations(annotations, platforms, has_index));
+  if (!has_index) {
     request.platform = platforms.front();
+    SCANGATE_TRY(request.form.annotations, annotations_of(annotations, Of::manifest, request.platform));
     return engine.build(request, names, cancel, progress, registry);
   }
   Store& store = *engine.store();
@@ -41,6 +81,7 @@ Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const s
     if (several) progress.line(Level::info, "building for " + platform.str());
     request.platform = platform;
     attestations.facts.started = engine.clock().now();
+    SCANGATE_TRY(request.form.annotations, annotations_of(annotations, Of::manifest, platform));
     auto built = engine.build(request, {}, cancel, progress, registry);
     if (!built)
       return fail(several ? std::move(built).error().during("building for " + platform.str())
@@ -57,6 +98,7 @@ Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const s
                                                  printable(entry.platform->str())))
                       .remedy("its base image has no such platform"));
     if (entry.platform->variant.empty()) entry.platform->variant = platform.variant;
+    SCANGATE_TRY(entry.annotations, annotations_of(annotations, Of::manifest_descriptor, platform));
     index.manifests.push_back(std::move(entry));
     if (!attestations.is_wanted()) continue;
     attestations.facts.finished = engine.clock().now();
@@ -65,6 +107,7 @@ Result<BuiltImage> build_platforms(Engine& engine, BuildRequest request, const s
   }
   // Behind the images: whoever takes an index's first entry gets one that runs.
   std::ranges::move(statements, std::back_inserter(index.manifests));
+  SCANGATE_TRY(index.annotations, annotations_of(annotations, Of::index, Platform::host()));
   out.steps = steps;
   out.cached_steps = cached_steps;
   out.cache = std::move(cache);

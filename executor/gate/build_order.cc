@@ -11,6 +11,7 @@
 #include "executor/engine/cache_places.h"
 #include "executor/engine/step_options.h"
 #include "executor/engine/tar_context.h"
+#include "executor/gate/build_output.h"
 #include "executor/gate/job_archive.h"
 
 namespace scangate {
@@ -230,6 +231,14 @@ Result<BuildOrder> build_order(GateCall& call, const command::BuildRequest& aske
   }
   for (const auto& [name, value] : asked.labels)
     build.labels[name] = value;
+  order.annotations = asked.annotations;
+  std::vector<BuildOutput> outputs;
+  for (const auto& text : asked.outputs) {
+    SCANGATE_TRY(auto output, parse_build_output(text));
+    order.annotations.insert(order.annotations.end(), output.annotations.begin(), output.annotations.end());
+    outputs.push_back(std::move(output));
+  }
+  SCANGATE_TRY(build.form, form_of(outputs));
   SCANGATE_TRY(build.step_options, step_options(asked.steps));
   SCANGATE_CHECK(take_secrets(call, asked, build));
   SCANGATE_CHECK(take_agents(call, asked, order));

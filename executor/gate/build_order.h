@@ -15,6 +15,7 @@ namespace scangate {
 struct BuildOrder {
   BuildRequest request;
   AttestationOrder attestations;
+  std::vector<command::AnnotationFlag> annotations;
   std::vector<UniqueFd> folders;       // contexts that are folders of the job
   std::optional<TempDir> unpacked;     // the context, when it came as a tar
   std::vector<RemoteContext> remotes;  // contexts that were fetched

@@ -16,6 +16,7 @@
 #include "executor/gate/image_inspect.h"
 #include "executor/gate/image_list.h"
 #include "executor/gate/imagetools_front.h"
+#include "executor/gate/job_archive.h"
 #include "executor/gate/job_credentials.h"
 #include "executor/gate/manifest_front.h"
 #include "executor/gate/scanner_answer.h"
@@ -66,14 +67,24 @@ class DockerFront {
         if (auto written = write_files(built->manifest_digest, output.path); !written)
           return call_.fail_with(written.error());
       }
+      if (output.tar) {
+        if (auto written = save_files(images_, call_, built->manifest_digest, output.path); !written)
+          return call_.fail_with(written.error());
+      }
+      if (output.unpacked) {
+        const command::ImageLocation folder{command::ImageLocation::Kind::oci, {}, output.path, output.path};
+        const auto written = export_to_job(call_, images_.store(), built->manifest_digest,
+                                           names.empty() ? "" : names[0].str(), folder, call_.console);
+        if (!written) return call_.fail_with(written.error());
+        continue;
+      }
       if (!output.archive) continue;
       const auto saved =
           save_archive(images_, call_, {names.empty() ? id : names[0].str()}, *output.archive, output.path);
       if (!saved) return call_.fail_with(saved.error());
     }
-    if (asked.quiet)
-      call_.print(id + "\n");
-    else
+    if (asked.quiet && std::ranges::none_of(outputs, is_streamed)) call_.print(id + "\n");
+    if (!asked.quiet)
       for (const auto& name : names)
         call_.console.line(Level::info, fmt::format("naming to {}", name.str()));
     if (built->cache_code != ExitCode::done) return exit_number(built->cache_code);

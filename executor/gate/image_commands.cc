@@ -122,14 +122,14 @@ Result<BuildOutcome> ImageCommands::build(GateCall& call, const command::BuildRe
   };
   if (!is_told(call, progress)) {
     SCANGATE_TRY(auto built, build_platforms(engine_, order.request, platforms, names, call.cancel, progress,
-                                             &registry(call), order.attestations));
+                                             &registry(call), order.attestations, order.annotations));
     return finish(std::move(built));
   }
   LastLines watched(progress);
   const auto in_section = [&] {
     const LogSection section(call.console, "scangate_build", build_title(order.request, names, asked.tags));
     return build_platforms(engine_, order.request, platforms, names, call.cancel, watched, &registry(call),
-                           order.attestations);
+                           order.attestations, order.annotations);
   };
   SCANGATE_TRY(auto built, in_section());
   if (built.failed_step && call.console.mode() == ConsoleMode::job) watched.repeat(progress);

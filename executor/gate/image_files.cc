@@ -3,6 +3,8 @@
 #include <fcntl.h>
 
 #include "base/file.h"
+#include "pipeline/attestation/attestation.h"
+#include "pipeline/build/flatten.h"
 #include "pipeline/image/transfer.h"
 
 namespace scangate {
@@ -16,7 +18,34 @@ bool is_stream(const std::string& path) {
   return path.empty() || path == "-";
 }
 
+// Into a file of the job, or its standard output.
+Result<void> give(GateCall& call, UniqueFd made, const std::string& path) {
+  FdSource from(std::move(made), "the archive");
+  if (is_stream(path)) {
+    JobOutput to(call.request.output.get(), "standard output", call.cancel);
+    SCANGATE_TRY([[maybe_unused]] const std::uint64_t sent, copy_bytes(from, to));
+    return {};
+  }
+  SCANGATE_TRY(UniqueFd file, call.files.create(path));
+  FdSink to(std::move(file), path);
+  SCANGATE_TRY([[maybe_unused]] const std::uint64_t written, copy_bytes(from, to));
+  return {};
+}
+
 }  // namespace
+
+Result<void> save_files(ImageCommands& images, GateCall& call, const Digest& manifest_digest, const std::string& path) {
+  SCANGATE_TRY(const auto lease, images.store().lease());
+  SCANGATE_TRY(Snapshots * snapshots, images.engine().snapshots());
+  SCANGATE_TRY(const AttestedImage image, attested_image(images.store(), manifest_digest));
+  std::map<std::string, std::string> beside;
+  for (const auto& file : image.files)
+    beside[file.name] = file.text;
+  SCANGATE_TRY(const WrittenLayer files,
+               flatten_image(images.store(), *snapshots, image.manifest_digest, beside, call.cancel, call.console));
+  SCANGATE_TRY(UniqueFd made, images.store().open_blob(files.blob.digest));
+  return give(call, std::move(made), path);
+}
 
 Result<void> save_archive(ImageCommands& images, GateCall& call, const std::vector<std::string>& names,
                           ArchiveForm form, const std::string& path) {
@@ -40,16 +69,7 @@ Result<void> save_archive(ImageCommands& images, GateCall& call, const std::vect
                                 "oci-archive:" + archive.string(), call.cancel, call.console));
   }
   SCANGATE_TRY(UniqueFd made, open_file(archive, O_RDONLY));
-  FdSource from(std::move(made), "the archive");
-  if (is_stream(path)) {
-    JobOutput to(call.request.output.get(), "standard output", call.cancel);
-    SCANGATE_TRY([[maybe_unused]] const std::uint64_t sent, copy_bytes(from, to));
-    return {};
-  }
-  SCANGATE_TRY(UniqueFd file, call.files.create(path));
-  FdSink to(std::move(file), path);
-  SCANGATE_TRY([[maybe_unused]] const std::uint64_t written, copy_bytes(from, to));
-  return {};
+  return give(call, std::move(made), path);
 }
 
 Result<std::vector<std::string>> load_archive(ImageCommands& images, GateCall& call, const std::string& path) {

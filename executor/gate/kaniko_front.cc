@@ -33,6 +33,7 @@ Result<command::BuildRequest> build_request(GateCall& call, const KanikoBuild& a
   build.target = asked.target;
   build.build_args = asked.build_args;
   build.labels = asked.labels;
+  build.annotations = asked.annotations;
   build.tags = asked.destinations;
   build.no_cache = !asked.cache;
   if (asked.cache && !asked.cache_repository.empty()) {

@@ -209,14 +209,16 @@ Result<void> keep_cache(BuildWork& work, BuiltImage& built) {
     stage.stage = work.file.stages[i].name.empty() ? fmt::format("stage-{}", i) : work.file.stages[i].name;
     stage.is_result = i == work.resolved.target;
     stage.records = state.records;
-    if (stage.is_result) {
+    if (stage.is_result && !work.request.form.compression) {
       stage.manifest_digest = built.manifest_digest;
-    } else if (all && !state.layers.empty()) {
+    } else if ((all || stage.is_result) && !state.layers.empty()) {
+      // Of a result in another packing, too: records name the layers as the steps left them.
       // A stage that came from a shared cache, and whose layers are not to be had, stays a matter of records.
       SCANGATE_TRY(const bool here, work.cache.try_to_have(state.diff_ids()));
       if (here) {
         BuiltImage image;
-        SCANGATE_CHECK(build::write_image(*work.host.store, state, {}, work.file.name, work.started, image));
+        SCANGATE_CHECK(build::write_image(*work.host.store, state, {}, {}, work.file.name, work.started,
+                                          work.cancel, image));
         stage.manifest_digest = image.manifest_digest;
       }
     }
@@ -305,8 +307,8 @@ Result<BuiltImage> build_once(const BuildRequest& request, const BuildHost& host
   const build::StageState& result = *work.stages[resolved->target];
   SCANGATE_CHECK(work.cache.have(result.diff_ids()));
   const auto records = request.inline_cache ? std::optional(all_records(work)) : std::nullopt;
-  SCANGATE_CHECK(build::write_image(*host.store, result, request.labels, opened.file.name, work.started, built,
-                                    records ? &*records : nullptr));
+  SCANGATE_CHECK(build::write_image(*host.store, result, request.labels, request.form, opened.file.name, work.started,
+                                    cancel, built, records ? &*records : nullptr));
   SCANGATE_CHECK(keep_cache(work, built));
   built.materials = work.materials.all();
   built.dockerfile_text = opened.file.text;

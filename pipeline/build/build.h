@@ -59,6 +59,16 @@ struct NamedContext {
 // not be one, such as one with upper case.
 Result<std::string> context_name(std::string_view written);
 
+// How the finished image is written. Steps and their cache do not depend on it.
+struct ImageForm {
+  std::optional<Compression> compression;  // of the layers that the build made; absent: as steps leave them, gzip
+  std::optional<int> level;                // of it; see base/archive/compress.h
+  bool force = false;                      // the base's layers too
+  enum class Types : std::uint8_t { fitting, oci, docker } types = Types::fitting;
+  std::map<std::string, std::string> annotations = {};  // of the manifest
+  bool operator==(const ImageForm&) const = default;
+};
+
 // Where a build cache that hosts share lies: in a registry, or as an OCI layout in a folder.
 struct CachePlace {
   std::optional<Reference> reference;
@@ -105,6 +115,7 @@ struct BuildRequest {
   StepOptions step_options;
   std::optional<TimePoint> source_date_epoch;
   Compression compression = Compression::gzip;
+  ImageForm form = {};
 };
 
 // Beyond it the longest unused are removed; a container's layers of package managers and compilers take some GB each.

@@ -56,7 +56,7 @@ Result<std::optional<BuildahBuild>> parse_buildah_build(std::string_view command
       flag::texts("cache-to", '\0', cache_to),
       flag::refused("squash", "each step keeps its layer, so that findings name it"),
       flag::refused("squash-all", "each step keeps its layer, so that findings name it"),
-      flag::refused("annotation", kNotYet),
+      annotation(build.annotations),
       flag::refused("manifest", kNotYet),
       flag::refused("volume", kNotYet, 'v'),
       flag::refused("device", kNotYet),

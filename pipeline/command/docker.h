@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "pipeline/command/annotation_flag.h"
 #include "pipeline/command/context_flag.h"
 #include "pipeline/command/docker_containers.h"
 #include "pipeline/command/attest_flags.h"
@@ -45,6 +46,7 @@ struct BuildRequest {
   std::string target;
   std::vector<BuildArg> build_args;                         // in order; a later one of the same name wins
   std::vector<std::pair<std::string, std::string>> labels;  // in order
+  std::vector<AnnotationFlag> annotations;
   std::vector<std::string> platforms;                       // "linux/amd64", split at commas
   std::vector<std::string> cache_from;                      // as written
   std::vector<std::string> cache_to;                        // as written

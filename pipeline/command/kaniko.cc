@@ -134,7 +134,7 @@ Result<KanikoCommand> parse_kaniko(std::span<const std::string> args) {
                   "mirrors are for the host's configuration to name"),
       flag::noted("single-snapshot", '\0', Kind::toggle, out.notes,
                   "each step keeps its layer, so that findings name it"),
-      flag::refused("annotation", "not supported yet"),
+      annotation(build.annotations),
       flag::refused("dockerfile-path", "use --dockerfile"),
       flag::refused("bucket", "contexts in object stores are not served; use dir://, tar://, https:// or git://", 'b'),
   };

@@ -28,6 +28,7 @@ struct KanikoBuild {
   std::vector<std::string> destinations;
   std::vector<BuildArg> build_args;
   std::vector<std::pair<std::string, std::string>> labels;
+  std::vector<AnnotationFlag> annotations;
   std::string target;
   std::string platform;
   std::string tar_path;         // gets a docker-archive
