@@ -261,7 +261,8 @@ TEST_F(SharedCacheTest, LayersThatMayNotLeaveAreNotInTheImage) {
     const auto written = write_cache_image(*store_, image.cache, mode, may_leave);
     EXPECT_TRUE(written);
     std::set<Digest> out;
-    for (const Descriptor& each : store_->manifest(written->manifest_digest)->layers)
+    const auto manifest = store_->manifest(written->manifest_digest);
+    for (const Descriptor& each : manifest->layers)
       out.insert(each.digest);
     EXPECT_EQ(written->steps, 3U);
     return out;
