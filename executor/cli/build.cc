@@ -324,7 +324,7 @@ Result<ExitCode> build(Context& context, const Options& options) {
     SCANGATE_TRY(auto reference, Reference::parse(name));
     names.push_back(std::move(reference));
   }
-  SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::yes));
+  SCANGATE_TRY(auto engine, context.open_engine(Context::Mounts::where_possible));
   std::optional<RemoteContext> fetched;
   if (is_remote) {
     SCANGATE_TRY(fetched,

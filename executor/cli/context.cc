@@ -60,8 +60,10 @@ Result<std::unique_ptr<Engine>> Context::open_engine(Mounts mounts, std::shared_
                                                      const std::string& names_of) {
   SCANGATE_TRY(auto loaded, settings());  // before the namespaces: a plain user's home is found by his own id
   loaded.names_of = names_of;
-  if (mounts == Mounts::yes) {
-    SCANGATE_TRY([[maybe_unused]] const Privilege privilege, enter_host_namespaces());
+  if (mounts != Mounts::no) {
+    const auto privilege = enter_host_namespaces();
+    if (!privilege && mounts == Mounts::yes) return fail(privilege.error());
+    loaded.without_mounts = mounts == Mounts::where_possible;
   }
   if (!credentials) {
     SCANGATE_TRY(credentials, user_credentials());

@@ -45,7 +45,8 @@ struct Context {
   // certificate when it starts, 8 ms that each stage of a job would pay.
   void use_git();
   // Enters the namespaces that mounts need, then opens the engine with the given credentials (none: the user's own).
-  enum class Mounts { no, yes };
+  // `where_possible`: without them the engine builds what runs no program.
+  enum class Mounts { no, where_possible, yes };
   Result<std::unique_ptr<Engine>> open_engine(Mounts mounts, std::shared_ptr<CredentialSource> credentials = nullptr,
                                               const std::string& names_of = {});
 

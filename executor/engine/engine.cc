@@ -132,7 +132,9 @@ Result<Sandbox*> Engine::sandbox(Progress& progress) {
 Result<Snapshots*> Engine::snapshots() {
   const std::lock_guard lock(state_->mutex);
   if (!state_->snapshots) {
-    SCANGATE_TRY(state_->snapshots, Snapshots::probe(state_->store));
+    SCANGATE_TRY(state_->snapshots,
+                 Snapshots::probe(state_->store, state_->settings.without_mounts ? Snapshots::WithoutMounts::allowed
+                                                                                 : Snapshots::WithoutMounts::refused));
   }
   return &*state_->snapshots;
 }
@@ -178,8 +180,14 @@ Result<RemoteContext> Engine::fetch_remote(const std::string& address, const fs:
 Result<BuiltImage> Engine::build(const BuildRequest& request, const std::vector<Reference>& names, const Cancel& cancel,
                                  Progress& progress, Registry* registry) {
   SCANGATE_TRY(const auto lease, state_->store->lease());
-  SCANGATE_TRY(Sandbox * sandbox, this->sandbox(progress));
   SCANGATE_TRY(Snapshots * snapshots, this->snapshots());
+  Sandbox* sandbox = nullptr;  // without mounts RUN is refused before it would be needed
+  if (snapshots->mode() == SnapshotMode::plain) {
+    progress.line(Level::info,
+                  fmt::format("root file systems are copied, and RUN is refused: {}", snapshots->why_plain()));
+  } else {
+    SCANGATE_TRY(sandbox, this->sandbox(progress));
+  }
   const auto& builds = state_->settings.builds;
   std::optional<std::chrono::seconds> run_timeout;
   if (builds.run_timeout_minutes > 0) run_timeout = std::chrono::minutes(builds.run_timeout_minutes);

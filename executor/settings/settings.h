@@ -48,6 +48,7 @@ struct BuildSettings {
 
 struct Settings {
   std::filesystem::path store;
+  bool without_mounts = false;                  // images that only copy may be built where nothing mounts; in no file
   std::string names_of;                         // whose image names: see Store::open; set for a job, in no file
   std::filesystem::path database;               // the advisory database
   std::optional<std::filesystem::path> policy;  // absent: the built-in default policy

@@ -113,6 +113,10 @@ Result<void> StageBuilder::run(const dockerfile::RunLine& line) {
     return {};
   }
   view_.reset();
+  if (auto can = work_.host.snapshots->can_run(); !can) {
+    log.failed(can.error().cause());
+    return fail(std::move(can).error());
+  }
   if (auto can = check_can_run(state_.config.platform, Platform::host(), kBinfmtFolder); !can) {
     log.failed(can.error().cause());
     return fail(std::move(can).error());

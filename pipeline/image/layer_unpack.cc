@@ -46,6 +46,10 @@ tl::unexpected<Error> LayerUnpacker::failed(std::string_view what, int error_num
 }
 
 tl::unexpected<Error> LayerUnpacker::owner_failed(std::uint32_t uid, std::uint32_t gid, int error_number) const {
+  if (error_number == EPERM)
+    return fail(Error(Fault::host, fmt::format("'{}' belongs to {}:{}, and this process may not give files away",
+                                               printable(entry_.path), uid, gid))
+                    .remedy("allow user namespaces, or run as root of the container"));
   if (error_number != EINVAL) return failed("set the owner of", error_number);
   return fail(Error(Fault::host, fmt::format("'{}' belongs to {}:{}, which this user namespace does not map",
                                              printable(entry_.path), uid, gid))

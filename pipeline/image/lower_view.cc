@@ -33,6 +33,7 @@ Result<std::optional<LowerDirectory::Child>> LowerDirectory::find(const std::str
     if (!S_ISDIR(status.st_mode)) {
       if (!merged->empty()) break;  // a directory above hides it
       child.status = status;
+      child.folder_fd = layer.get();
       if (S_ISLNK(status.st_mode)) child.link_target = read_link(layer.get(), name);
       return child;
     }

@@ -41,6 +41,7 @@ class LowerDirectory {
 struct LowerDirectory::Child {
   struct stat status{};
   std::string link_target;                    // of a symlink
+  int folder_fd = -1;                         // of anything but a directory: the layer's folder, which the view holds
   std::unique_ptr<LowerDirectory> directory;  // of a directory
 };
 

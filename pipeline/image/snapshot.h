@@ -18,6 +18,7 @@ namespace scangate {
 enum class SnapshotMode {
   overlay,           // root: trusted.* xattrs
   overlay_rootless,  // in a user namespace: userxattr
+  plain,             // no mounts: root file systems can be read, not changed
 };
 std::string_view snapshot_mode_name(SnapshotMode mode);
 
@@ -54,9 +55,17 @@ class Workspace {
 
 class Snapshots {
  public:
-  // Probes what the kernel allows; Fault::host with the remedy when no mode works.
-  static Result<Snapshots> probe(std::shared_ptr<Store> store);
+  enum class WithoutMounts { refused, allowed };
+  // Probes what the kernel allows; Fault::host with the remedy when no mode works. Without mounts, mount_read_only()
+  // gives a folder that the layers were copied into, slower but right; mount() and mount_kept() are refused: device
+  // nodes would work there.
+  static Result<Snapshots> probe(std::shared_ptr<Store> store, WithoutMounts without = WithoutMounts::refused);
+  // As if nothing could be mounted, for this reason.
+  static Snapshots plain(std::shared_ptr<Store> store, std::string why);
   SnapshotMode mode() const { return mode_; }
+  const std::string& why_plain() const { return why_plain_; }
+  // Whether mount() can be. Errors: Fault::host with the reason and the remedy.
+  Result<void> can_run() const;
 
   // Unpacks the layers of `diff_ids` (lowest first) that are not unpacked yet; several processes may do so at once.
   // Whiteouts become overlay's, hard links, xattrs, owners, modes and times are kept; device nodes where the kernel
@@ -76,6 +85,7 @@ class Snapshots {
   Snapshots(std::shared_ptr<Store> store, SnapshotMode mode) : store_(std::move(store)), mode_(mode) {}
   std::shared_ptr<Store> store_;
   SnapshotMode mode_;
+  std::string why_plain_;
 };
 
 }  // namespace scangate

@@ -10,6 +10,7 @@
 #include "pipeline/image/in_root.h"
 #include "pipeline/image/lower_view.h"
 #include "pipeline/image/overlay.h"
+#include "pipeline/image/plain_root.h"
 #include "pipeline/image/upper_diff.h"
 #include "pipeline/image/xattrs.h"
 
@@ -88,6 +89,29 @@ Result<void> Workspace::State::mount_now(bool read_only) {
   return {};
 }
 
+// Filled once, then a snapshot like the layers' own: the next one who looks at the chain finds it.
+Result<void> Workspace::State::find_plain(const Cancel& cancel) {
+  if (diff_ids.empty()) {
+    merged = folder / "root";
+    SCANGATE_CHECK(make_directories(merged, 0755));
+  } else {
+    const ChainId whole{Digest::of(chain_id(diff_ids, diff_ids.size()).digest.str() + " root")};
+    merged = find_snapshot(*store, whole, mode);
+    if (merged.empty()) {
+      const fs::path fresh = folder / "root";
+      SCANGATE_CHECK(make_directories(fresh, 0755));
+      SCANGATE_TRY(const LowerDirectory below, LowerDirectory::open(lower, mode));
+      SCANGATE_CHECK(fill_plain_root(below, fresh, cancel));
+      SCANGATE_CHECK(place_snapshot(*store, whole, mode, fresh));
+      merged = find_snapshot(*store, whole, mode);
+      if (merged.empty()) return fail(Fault::host, fmt::format("snapshot {} vanished", whole.digest.hex()));
+    }
+  }
+  SCANGATE_TRY(merged_fd, open_file(merged, O_RDONLY | O_DIRECTORY));
+  points.emplace(merged_fd.get());
+  return {};
+}
+
 Workspace::Workspace(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
@@ -121,7 +145,7 @@ Result<std::optional<WrittenLayer>> Workspace::commit(const LayerOptions& option
   SCANGATE_TRY(const WrittenLayer layer, writer.finish());
   std::vector<DiffId> chain = state.diff_ids;
   chain.push_back(layer.diff_id);
-  SCANGATE_CHECK(place_snapshot(*state.store, chain_id(chain, chain.size()), state.upper));
+  SCANGATE_CHECK(place_snapshot(*state.store, chain_id(chain, chain.size()), state.mode, state.upper));
   return layer;
 }
 

@@ -13,9 +13,9 @@ namespace scangate {
 
 // Makes a folder with a finished root file system the snapshot of `chain`. `folder` is on the store's disk and is
 // moved; when another process was first, it is left where it is.
-Result<void> place_snapshot(Store& store, const ChainId& chain, const std::filesystem::path& folder);
+Result<void> place_snapshot(Store& store, const ChainId& chain, SnapshotMode mode, const std::filesystem::path& folder);
 // The folder of a snapshot that exists, marked as used now; empty when there is none.
-std::filesystem::path find_snapshot(const Store& store, const ChainId& chain);
+std::filesystem::path find_snapshot(const Store& store, const ChainId& chain, SnapshotMode mode);
 
 struct Workspace::State {
   State(std::shared_ptr<Store> in, SnapshotMode how, TempDir work, Store::Lease held)
@@ -26,6 +26,7 @@ struct Workspace::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   Result<void> mount_now(bool read_only);
+  Result<void> find_plain(const Cancel& cancel);  // instead, to be read
   void unmount_now();
 
   std::shared_ptr<Store> store;

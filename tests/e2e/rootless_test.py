@@ -121,5 +121,32 @@ def load_tests(loader, standard, pattern):
     return unittest.TestSuite(Rootless(name) for name in vars(Rootless) if name.startswith("test_"))
 
 
+class WithoutMounts(support.Case):
+    """Root of a container with docker's usual capabilities: CAP_SYS_ADMIN is not among them."""
+
+    def setUp(self):
+        need("setpriv")
+        super().setUp()
+
+    def confined(self, *words):
+        return subprocess.run(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", str(support.SCANGATE), *map(str, words)],
+                              env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+
+    def test_what_only_copies_is_built_and_run_is_refused(self):
+        self.import_base("docker.io/library/debian:bookworm")
+        dockerfile = "FROM debian:bookworm AS one\nCOPY --chown=app a /made/\nFROM debian:bookworm\nCOPY --from=one /made /etc/passwd /x/\n"
+        project = self.project({"Dockerfile": dockerfile, "a": "text", "with-run/Dockerfile": "FROM debian:bookworm\nRUN true\n"})
+        fixed = ("--no-cache", "--build-arg", "SOURCE_DATE_EPOCH=1700000000")
+        done = self.confined("build", "-t", "copied:1", *fixed, project)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("root file systems are copied, and RUN is refused: cannot mount an overlay filesystem: ", done.stderr)
+        mounted = self.ok("build", "-t", "mounted:1", *fixed, project)
+        self.assertEqual(done.stdout, mounted.out)  # the same image, to the byte
+        done = self.confined("build", "-t", "run:1", project / "with-run")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("Dockerfile:2:1: RUN needs mounts: cannot mount an overlay filesystem: ", done.stderr)
+        self.expect(2, "image", "inspect", "run:1")
+
+
 if __name__ == "__main__":
     main()
