@@ -32,8 +32,9 @@ if(SCANGATE_SANITIZE)
   target_compile_options(scangate_options INTERFACE -fsanitize=${SCANGATE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(scangate_options INTERFACE -fsanitize=${SCANGATE_SANITIZE})
   if(SCANGATE_SANITIZE MATCHES "undefined")
-    # A null dereference faults under AddressSanitizer, too, and nothing of ours casts down a hierarchy: a tenth of the compile time for nothing.
-    target_compile_options(scangate_options INTERFACE -fno-sanitize=null,vptr)
+    # A null dereference and what lies outside of an object are found by AddressSanitizer, too, and nothing of ours casts down a hierarchy. Processors that
+    # we build for read at any address. Together a quarter of the compile time.
+    target_compile_options(scangate_options INTERFACE -fno-sanitize=null,vptr,alignment,object-size,pointer-overflow)
   endif()
 endif()
 if(SCANGATE_FUZZ)
